@@ -1,0 +1,160 @@
+"""NVIDIA GPUs as seen from the PCI bus, the kernel module, user space, the device nodes and NVML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ongpu.host.reading import Reading
+
+Flavour = Literal["open", "proprietary", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PciGpu:
+    """An NVIDIA display or 3D controller in sysfs; `address` like `0000:01:00.0`, ids like `0x2882`."""
+
+    address: str
+    device_id: str
+    subsystem_id: str
+    pci_class: str
+    driver: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModule:
+    version: str
+    flavour: Flavour
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskModule:
+    """The module that `modprobe nvidia` would load for the running kernel. `name` may be `nvidia-current`."""
+
+    name: str
+    version: str
+    flavour: Flavour
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelModule:
+    loaded: Reading[LoadedModule]
+    on_disk: Reading[DiskModule]
+    uvm_loaded: Reading[bool]
+    nouveau_loaded: Reading[bool]
+    users: Reading[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Library:
+    """A library on the loader path: the soname's path, the file it resolves to, and the version in that name."""
+
+    path: str
+    resolved: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Libraries:
+    nvml: Reading[Library]
+    cuda: Reading[Library]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceNode:
+    path: str
+    mode: str
+    owner: str
+    group: str
+    major: int
+    minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceNodes:
+    """`service_user` is who runs Ollama; `service_user_may_open` = read and write on every node it needs."""
+
+    nodes: tuple[DeviceNode, ...]
+    service_user: str
+    service_user_may_open: Reading[bool]
+
+    def find(self, path: str) -> DeviceNode | None:
+        return next((node for node in self.nodes if node.path == path), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuInfo:
+    index: int
+    uuid: str
+    name: str
+    pci_address: str
+    compute_capability: Reading[str]
+    persistence: Reading[bool]
+    mig: Reading[bool]
+    compute_mode: Reading[str]
+    vbios: Reading[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuMemory:
+    """Bytes of frame buffer. `used_bytes` as the driver reports it (it may include its own reserve)."""
+
+    total_bytes: Reading[int]
+    used_bytes: Reading[int]
+    free_bytes: Reading[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuPerformance:
+    """Percent, watts, degrees Celsius, MHz. `throttle` is NVML's bit mask of clock event reasons."""
+
+    utilization_percent: Reading[int]
+    power_watts: Reading[float]
+    power_limit_watts: Reading[float]
+    temperature_c: Reading[int]
+    sm_clock_mhz: Reading[int]
+    max_sm_clock_mhz: Reading[int]
+    memory_clock_mhz: Reading[int]
+    max_memory_clock_mhz: Reading[int]
+    throttle: Reading[int]
+    pcie_generation: Reading[int]
+    pcie_max_generation: Reading[int]
+    pcie_width: Reading[int]
+    pcie_max_width: Reading[int]
+    uncorrected_ecc: Reading[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gpu:
+    """One GPU that NVML can talk to."""
+
+    info: GpuInfo
+    memory: GpuMemory
+    performance: GpuPerformance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuProcess:
+    """A compute process on a GPU. `used_bytes` is Absent where the driver says N/A (MIG, WSL, containers)."""
+
+    pid: int
+    name: str
+    gpu_uuid: str
+    used_bytes: Reading[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nvml:
+    """What NVML says, through nvidia-smi or pynvml.
+
+    `exit_code` is nvidia-smi's, or the NVML return code with pynvml (0 = fine); `message` its words when it
+    failed. "No devices were found" (6) is `gpus=Known(())`; a driver that does not answer is `Unreadable`.
+    """
+
+    exit_code: int
+    message: str
+    driver_version: Reading[str]
+    cuda_version: Reading[str]
+    gpus: Reading[tuple[Gpu, ...]]
+    processes: Reading[tuple[GpuProcess, ...]]

@@ -1,0 +1,28 @@
+"""Where things are on a managed host. The one list of files that ongpu owns (design D7)."""
+
+from __future__ import annotations
+
+UNIT = "ollama.service"
+UNIT_FILE = "/etc/systemd/system/ollama.service"
+DROP_IN_DIR = "/etc/systemd/system/ollama.service.d"
+DROP_IN = f"{DROP_IN_DIR}/50-ongpu.conf"
+
+RELEASES = "/opt/ongpu/ollama"  # one directory per version; `current` links to the one in use
+CURRENT = f"{RELEASES}/current"
+BINARY = "/usr/local/bin/ollama"
+
+STATE_DIR = "/var/lib/ongpu"  # locks, and previous versions of files that we replaced
+BACKUPS = f"{STATE_DIR}/backups"
+LOCK = f"{STATE_DIR}/lock"
+
+APT_SOURCE = "/etc/apt/sources.list.d/ongpu-nvidia.sources"
+APT_PIN = "/etc/apt/preferences.d/ongpu-nvidia"
+APT_KEYRING = "/etc/apt/keyrings/ongpu-nvidia.asc"
+MODULES_LOAD = "/etc/modules-load.d/ongpu-nvidia.conf"
+
+ACCOUNT = "ollama"
+ACCOUNT_HOME = "/usr/share/ollama"
+
+# Each is written with HEADER in one of its first lines, so that everyone sees whose it is.
+MANAGED = (UNIT_FILE, DROP_IN, APT_SOURCE, APT_PIN, APT_KEYRING, MODULES_LOAD)
+HEADER = "Managed by ongpu"

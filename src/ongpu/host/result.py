@@ -1,0 +1,132 @@
+"""What a run says about hosts: one flat record per host, from which every report format is rendered.
+
+The published JSON form is `schema_version` 1 of docs/design.md section 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ongpu.errors import Exit, worst
+
+HostVerdict = Literal["ok", "findings", "failed", "refused", "unknown"]
+Severity = Literal["critical", "warning", "info"]
+Safety = Literal["safe", "restart", "reboot", "manual"]
+ModelVerdict = Literal["verified", "not_verified", "disagreement", "unknown"]
+WitnessSays = Literal["yes", "no", "silent"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A line, and the command or file that it was read from."""
+
+    source: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fix:
+    text: str
+    safety: Safety
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """`summary` = subject, state, number; `because` = the cause in plain words."""
+
+    rule: str
+    cause: str
+    severity: Severity
+    summary: str
+    because: str
+    evidence: tuple[Evidence, ...]
+    fix: Fix | None = None
+    symptoms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """Something that could not be looked at: `what`, `why`, and what would `allow` the look."""
+
+    what: str
+    why: str
+    allow: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Testimony:
+    """What one witness says about one model: `yes` it is fully on the GPU, `no`, or `silent` with the reason."""
+
+    witness: str
+    says: WitnessSays
+    why: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelResult:
+    """`size_bytes`/`gpu_bytes` as the API reports them; `gpus` = indexes that hold the runner's memory."""
+
+    name: str
+    verdict: ModelVerdict
+    summary: str
+    testimonies: tuple[Testimony, ...]
+    size_bytes: int | None = None
+    gpu_bytes: int | None = None
+    context_length: int | None = None
+    tokens_per_second: float | None = None
+    gpus: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedChange:
+    """A change for a report: `kind` is `change`, `deferred` or `blocked`; `state` what became of it."""
+
+    resource: str
+    kind: Literal["change", "deferred", "blocked"]
+    summary: str
+    diff: str = ""
+    interrupts: Literal["none", "restart", "reboot"] = "none"
+    state: Literal["planned", "done", "failed", "skipped"] = "planned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostResult:
+    """Everything one run says about one host. `gpus` is a short text such as `2 x RTX 4060 8 GB`."""
+
+    host: str
+    verdict: HostVerdict
+    summary: str
+    gpus: str = ""
+    findings: tuple[Finding, ...] = ()
+    unknowns: tuple[Unknown, ...] = ()
+    changes: tuple[PlannedChange, ...] = ()
+    models: tuple[ModelResult, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetResult:
+    """One run over the fleet. Times are ISO 8601 UTC; `facts` are run-wide numbers such as `hosts`."""
+
+    command: str
+    started_at: str
+    finished_at: str
+    hosts: tuple[HostResult, ...]
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> Exit:
+        return worst([EXIT_OF[host.verdict] for host in self.hosts])
+
+
+EXIT_OF: Mapping[HostVerdict, Exit] = {
+    "ok": Exit.OK,
+    "findings": Exit.FINDINGS,
+    "failed": Exit.FINDINGS,
+    "refused": Exit.REFUSED,
+    "unknown": Exit.UNKNOWN,
+}

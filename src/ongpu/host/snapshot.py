@@ -1,0 +1,35 @@
+"""One host at one moment: the value that plan, proof, rules and reports work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ongpu.host.gpu import DeviceNodes, KernelModule, Libraries, Nvml, PciGpu
+from ongpu.host.ollama import Api, Journal, OllamaInstall, Service
+from ongpu.host.reading import Reading, Unreadable
+from ongpu.host.system import KernelLog, ManagedFiles, Packages, System
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSnapshot:
+    """One field per probe section; the probe fills a field by the section's name."""
+
+    system: Reading[System]
+    pci: Reading[tuple[PciGpu, ...]]
+    module: Reading[KernelModule]
+    libraries: Reading[Libraries]
+    packages: Reading[Packages]
+    nodes: Reading[DeviceNodes]
+    nvml: Reading[Nvml]
+    kernel_log: Reading[KernelLog]
+    ollama: Reading[OllamaInstall]
+    service: Reading[Service]
+    api: Reading[Api]
+    journal: Reading[Journal]
+    files: Reading[ManagedFiles]
+
+    @classmethod
+    def unreadable(cls, why: str, allow: str = "") -> HostSnapshot:
+        """A host that could not be read at all: every section says why."""
+        blind = Unreadable(why, allow)
+        return cls(**dict.fromkeys(cls.__dataclass_fields__, blind))

@@ -1,0 +1,118 @@
+"""The machine under the GPU: operating system, kernel, clock, tools, package state, our own files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from ongpu.host.reading import Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """Free and total space of the file system that holds `path`, in bytes."""
+
+    path: str
+    free_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """`os_id`/`os_version` as in /etc/os-release (`debian`, `12`); `arch` as in `uname -m`."""
+
+    hostname: str
+    os_id: str
+    os_version: str
+    os_name: str
+    os_like: tuple[str, ...]
+    kernel: str
+    arch: str
+    boot_id: Reading[str]
+    booted_at: Reading[datetime]
+    clock: datetime
+    user: str
+    uid: int
+    virtualization: Reading[str]
+    memory_bytes: Reading[int]
+    disks: tuple[Disk, ...]
+    tools: Mapping[str, bool]
+    init_systemd: bool
+    reboot_required: bool
+
+    @property
+    def is_root(self) -> bool:
+        return self.uid == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """One installed (or half-installed) package. `status` is dpkg's abbreviation (`ii`, `iF`, `hi`) or `rpm`."""
+
+    name: str
+    version: str
+    status: str
+    held: bool
+
+    @property
+    def is_sound(self) -> bool:
+        return self.status in ("ii", "hi", "rpm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packages:
+    """GPU-related packages. `candidates` maps a package to the version that apt/dnf would install now."""
+
+    manager: str
+    installed: tuple[Package, ...]
+    candidates: Mapping[str, str]
+    sources: tuple[str, ...]
+    broken: tuple[str, ...]
+
+    def find(self, name: str) -> Package | None:
+        return next((package for package in self.installed if package.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagedFile:
+    """A file that ongpu writes. `content` only for small text files; `ours` = our header line is in it."""
+
+    path: str
+    sha256: str
+    mode: str
+    owner: str
+    group: str
+    ours: bool
+    content: Reading[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagedFiles:
+    """Each path of `ongpu.host.paths.MANAGED`: what is there."""
+
+    files: Mapping[str, Reading[ManagedFile]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelLine:
+    """One NVRM/Xid/nouveau line of this boot's kernel log."""
+
+    at: datetime | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Xid:
+    """An NVRM Xid error. `pci` is normalised (`0000:01:00.0`)."""
+
+    at: datetime | None
+    pci: str
+    code: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelLog:
+    lines: tuple[KernelLine, ...]
+    xids: tuple[Xid, ...]

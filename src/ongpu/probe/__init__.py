@@ -1,0 +1,1 @@
+"""How a host is read: one POSIX script made of sections, one exec, one HostSnapshot (design D1)."""

@@ -1,0 +1,75 @@
+"""Takes the probe's output apart again: text -> one Output per section. Never raises."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from ongpu.probe.output import Output, Part
+
+# @@ongpu 1 8f14e45fceea167a
+_FIRST = re.compile(r"^@@ongpu (\d+) (\S+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """`complete` is False without the end marker: the connection or a time limit cut the script off.
+
+    `trouble` is what was printed instead of the first marker (a sudo error, a missing shell), if anything.
+    """
+
+    outputs: dict[str, Output] = field(default_factory=dict)
+    complete: bool = False
+    trouble: str = ""
+
+
+def split(text: str) -> Frames:
+    """Sections in any order, cut off anywhere, with noise before the first line (a login banner)."""
+    first = _FIRST.search(text)
+    if not first:
+        return Frames(trouble=text.strip()[-500:] or "no output")
+    marker = f"@@{first.group(2)} "
+    outputs: dict[str, Output] = {}
+    section, parts, name, lines, complete = "", dict[str, Part](), "", list[str](), False
+
+    def close_part(rc: int | None, missing: str = "") -> None:
+        nonlocal name
+        if name:
+            parts[name] = Part(rc, "" if missing else "\n".join(lines).strip("\n"), missing)
+        name = ""
+        lines.clear()
+
+    def close_section(done: bool) -> None:
+        nonlocal section, parts
+        close_part(None)
+        if section:
+            outputs[section] = Output(section, parts, done)
+        section, parts = "", {}
+
+    for raw in text[first.end() :].split("\n"):
+        line = raw.rstrip("\r")
+        if not line.startswith(marker):
+            if name:
+                lines.append(line)
+            continue
+        word, _, rest = line[len(marker) :].partition(" ")
+        match word:
+            case "section":
+                close_section(False)
+                section = rest
+            case "part":
+                close_part(None)
+                name = rest
+            case "rc":
+                close_part(int(rest) if rest.isdecimal() else None)
+            case "missing":
+                close_part(None, rest)
+            case "done":
+                close_section(rest == section)
+            case "end":
+                close_section(False)
+                complete = True
+            case _:
+                pass  # a marker cut in the middle: what it would have closed stays open
+    close_section(False)
+    return Frames(outputs, complete)

@@ -1,0 +1,1 @@
+"""What a host should be: the inventory's models, their merge, and the only reader of its YAML (load.py)."""

@@ -1,0 +1,139 @@
+"""The declared state of one host, after all merging. The single source of the published schema.
+
+Field descriptions are the reference documentation; they appear in inventory/schema.json and in editors.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors; values never change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Ssh(Strict):
+    """How to reach the host; everything left out comes from ssh_config and pyinfra's defaults."""
+
+    hostname: Annotated[str | None, Field(description="Address to connect to; default: the host's name.")] = None
+    user: str | None = None
+    port: Annotated[int | None, Field(ge=1, le=65535)] = None
+    key: Annotated[str | None, Field(description="Private key file.")] = None
+    config: Annotated[str | None, Field(description="ssh_config file (ProxyJump, ProxyCommand, ...).")] = None
+    known_hosts: Annotated[str | None, Field(description="known_hosts file.")] = None
+    sudo: Annotated[bool, Field(description="Become root with sudo (non-interactive).")] = False
+
+
+class Repository(Strict):
+    """A package repository in NVIDIA's layout; default: NVIDIA's own for the host's distribution."""
+
+    url: Annotated[str | None, Field(description="https URL of the directory that holds InRelease.")] = None
+    key: Annotated[
+        str | None, Field(description="File on the controller with the repository's armoured public key.")
+    ] = None
+    key_fingerprint: Annotated[
+        str | None, Field(description="Fingerprint that the key fetched from the repository must have.")
+    ] = None
+    key_text: Annotated[str | None, Field(exclude=True, description="Content of `key`; filled by the loader.")] = None
+
+
+class Driver(Strict):
+    """The NVIDIA driver. `manage: false` = verify only."""
+
+    manage: bool = True
+    branch: Annotated[str, Field(description='Driver branch such as "580", or an exact version.')] = "580"
+    modules: Annotated[Literal["auto", "open", "proprietary"], Field(description="Kernel module flavour.")] = "auto"
+    source: Literal["nvidia", "distro"] = "nvidia"
+    repository: Repository = Repository()
+    hold: Annotated[bool, Field(description="Hold the driver packages against upgrades.")] = True
+    reboot: Annotated[
+        Literal["never", "bootstrap", "window"],
+        Field(description="bootstrap: only while no NVIDIA driver works and nothing is served."),
+    ] = "bootstrap"
+
+
+class ServicePolicy(Strict):
+    """When and how the running service may be interrupted."""
+
+    window: Annotated[
+        str | None,
+        Field(description='Maintenance window, e.g. "Sat 02:00-05:00 Europe/Berlin"; default: always.'),
+    ] = None
+    drain: Annotated[timedelta, Field(description="How long to wait until nothing is served.")] = timedelta(minutes=10)
+    max_unavailable: Annotated[
+        str, Field(description="Hosts that may be restarted at the same time: a number or a share (5%).")
+    ] = "25%"
+
+
+class Ollama(Strict):
+    """The Ollama release, where it listens, and its environment."""
+
+    manage: bool = True
+    release: Annotated[str, Field(description="Version without v, e.g. 0.32.15.")]
+    listen: Annotated[str, Field(description="address:port for OLLAMA_HOST.")] = "127.0.0.1:11434"
+    models_dir: Annotated[str | None, Field(description="OLLAMA_MODELS; default: in the service user's home.")] = None
+    gpus: Annotated[Literal["all"] | list[str], Field(description="all, or a list of GPU UUIDs or PCI addresses.")] = (
+        "all"
+    )
+    env: Annotated[dict[str, Any], Field(description="Environment of the service.")] = {}
+
+
+class ModelSpec(Strict):
+    """A model that the host serves, fully on the GPU."""
+
+    digest: Annotated[str | None, Field(description="sha256:... of the manifest; a moved tag is then drift.")] = None
+    context: Annotated[int | None, Field(ge=4, description="num_ctx per request slot.")] = None
+    kv_cache_type: Literal["f16", "q8_0", "q4_0"] | None = None
+    parallel: Annotated[int | None, Field(ge=1, le=64)] = None
+    min_tokens_per_second: Annotated[float | None, Field(gt=0)] = None
+
+
+class Expect(Strict):
+    """What must be there; less is a finding."""
+
+    gpus: Annotated[int | None, Field(ge=0, description="Number of GPUs.")] = None
+    name: Annotated[str | None, Field(description="Text that each GPU's name contains, e.g. H100.")] = None
+
+
+class Release(Strict):
+    """Checksums of one version, and optionally where to fetch it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    amd64: str | None = None
+    arm64: str | None = None
+    from_: Annotated[str | None, Field(alias="from", description="Base URL that holds the release's files.")] = None
+
+
+class Releases(Strict):
+    ollama: dict[str, Release] = {}
+
+
+class Rollout(Strict):
+    """How `ongpu apply` goes through the fleet. Shares are of the hosts of the run."""
+
+    canary: list[str] = []
+    batches: list[str] = ["100%"]
+    max_failures: str = "0"
+    max_pulls: Annotated[int, Field(ge=1)] = 20
+
+
+class HostSpec(Strict):
+    """One host, merged: defaults < groups in order < host. `models: {}` is fine (driver and service only)."""
+
+    name: str
+    groups: list[str] = []
+    ssh: Ssh = Ssh()
+    driver: Driver = Driver()
+    service: ServicePolicy = ServicePolicy()
+    ollama: Ollama
+    models: dict[str, ModelSpec] = {}
+    expect: Expect = Expect()
+    releases: Releases = Releases()
+    rollout: Rollout = Rollout()
+    origin: Annotated[str, Field(description="file:line of the host in the inventory.")] = ""
