@@ -1,0 +1,1 @@
+"""@deploy functions: the sequences of operations behind `deploys/*.py` and `ongpu apply`."""

@@ -119,6 +119,12 @@ class FleetResult:
     facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def verdict(self) -> HostVerdict:
+        """The verdict of the worst host, in the order of the exit codes."""
+        code = self.exit_code
+        return next(host.verdict for host in self.hosts if EXIT_OF[host.verdict] == code) if self.hosts else "unknown"
+
+    @property
     def exit_code(self) -> Exit:
         return worst([EXIT_OF[host.verdict] for host in self.hosts])
 

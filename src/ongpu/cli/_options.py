@@ -1,0 +1,93 @@
+"""Options that verbs share, and what every fleet verb does at its end: report, files, exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ongpu.errors import OngpuError
+from ongpu.host.result import FleetResult, HostResult
+from ongpu.report import formats, renderer
+
+if TYPE_CHECKING:
+    from ongpu.fleet.session import Options
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def fleet_options(function: F) -> F:
+    """HOST…, --inventory, --limit, --format, --out, --parallel, --timeout."""
+    for option in (
+        click.argument("hosts", nargs=-1, metavar="[HOST]..."),
+        click.option("-i", "--inventory", default="inventory.py", show_default=True, help="Any pyinfra inventory."),
+        click.option("--limit", multiple=True, help="Host pattern or group; may be given several times."),
+        click.option("--format", "fmt", default="table", type=click.Choice(formats()), show_default=True),
+        click.option("--out", multiple=True, metavar="FORMAT=PATH", help="Also write a report to a file."),
+        click.option("--parallel", default=50, show_default=True, type=click.IntRange(1, 1000)),
+        click.option("--timeout", default=900, show_default=True, type=click.IntRange(1), help="Seconds per host."),
+    ):
+        function = option(function)
+    return function
+
+
+def options(inventory: str, hosts: tuple[str, ...], limit: tuple[str, ...], parallel: int, timeout: int) -> Options:
+    """The session's options. pyinfra is imported here, not at start-up."""
+    from ongpu.fleet.session import Options
+
+    return Options(inventory=inventory, limit=(*hosts, *limit), parallel=parallel, seconds=timeout)
+
+
+def parse_outs(outs: Iterable[str]) -> list[tuple[str, Path]]:
+    """`json=report.json` -> (`json`, path). Raises OngpuError before anything is done."""
+    pairs = []
+    for out in outs:
+        name, mark, path = out.partition("=")
+        if not mark or not path or name not in formats():
+            raise OngpuError(f"--out {out}: expected FORMAT=PATH with a format of {', '.join(formats())}")
+        if not Path(path).parent.is_dir():
+            raise OngpuError(f"--out {out}: the directory {Path(path).parent} does not exist")
+        pairs.append((name, Path(path)))
+    return pairs
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def gather(command: str, results: Iterable[HostResult], progress: bool = True) -> FleetResult:
+    """Collects results as they stream in; one line per host on a terminal's stderr."""
+    started, hosts = now(), []
+    for result in results:
+        hosts.append(result)
+        if progress and sys.stderr.isatty():
+            click.echo(f"{result.host}: {result.summary}", err=True)
+    hosts.sort(key=lambda host: host.host)
+    return FleetResult(command=command, started_at=started, finished_at=now(), hosts=tuple(hosts))
+
+
+def finish(result: FleetResult, fmt: str, outs: list[tuple[str, Path]]) -> int:
+    """Writes the reports and gives the exit code."""
+    for name, path in outs:
+        write_atomically(path, renderer(name)(result))
+    click.echo(renderer(fmt)(result), nl=False)
+    return int(result.exit_code)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """A reader sees the old file or the new one, never half of it."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise OngpuError(f"cannot write {path}: {error.strerror}") from None

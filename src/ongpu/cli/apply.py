@@ -1,0 +1,100 @@
+"""Make hosts as declared: canary, then batches; stops when a batch goes bad.
+
+Shows the plan first and asks; nothing beyond the shown plan is done. Then every declared model is proven on the
+GPU. The same deploy as `pyinfra inventory.py deploys/gpu.py`, with batches and exit codes around it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ongpu.cli._options import finish, fleet_options, gather, options, parse_outs
+from ongpu.errors import ConfigError
+from ongpu.history.store import State, Store
+from ongpu.host.result import HostResult
+
+if TYPE_CHECKING:
+    from ongpu.fleet.session import Options
+    from ongpu.spec.model import Rollout
+
+_DONE: dict[str, State] = {"ok": "completed"}
+
+
+@click.command("apply", help=__doc__)
+@fleet_options
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--history", type=click.Path(path_type=Path), help="State log; default: history/ beside the inventory.")
+def command(
+    hosts: tuple[str, ...],
+    inventory: str,
+    limit: tuple[str, ...],
+    fmt: str,
+    out: tuple[str, ...],
+    parallel: int,
+    timeout: int,
+    yes: bool,
+    history: Path | None,
+) -> int:
+    outs = parse_outs(out)
+    chosen = options(inventory, hosts, limit, parallel, timeout)
+    place = history or Path(inventory).resolve().parent / "history"
+    from ongpu.fleet.apply import shown_in
+    from ongpu.fleet.lock import controller_lock
+    from ongpu.fleet.read import plan_fleet
+
+    with controller_lock(place / "apply.lock"):
+        planned = gather("plan", plan_fleet(chosen), progress=False)
+        _show(planned.hosts)
+        if not yes and any(host.changes for host in planned.hosts):
+            _confirm()
+        names = [host.host for host in planned.hosts]
+        store = Store(place / "ongpu.sqlite3")
+        run = store.begin("apply", names)
+        from ongpu.fleet.apply import apply_fleet
+
+        streamed = apply_fleet(chosen, shown_in(planned.hosts), _rollout(chosen), names)
+        result = gather("apply", _logged(streamed, store, run, names))
+        store.finish(run, int(result.exit_code))
+    return finish(result, fmt, outs)
+
+
+def _show(planned: tuple[HostResult, ...]) -> None:
+    from ongpu.host.result import FleetResult
+    from ongpu.report.table import render
+
+    click.echo(render(FleetResult(command="plan", started_at="", finished_at="", hosts=planned)), err=True)
+
+
+def _confirm() -> None:
+    if not sys.stdin.isatty():
+        raise ConfigError("there is no terminal to confirm the plan on; pass --yes to go on without asking")
+    click.confirm("Make these changes?", abort=True, err=True)
+
+
+def _rollout(chosen: Options) -> Rollout:
+    """The fleet-wide rollout, as the first host with a spec carries it."""
+    from ongpu.engine.cell import spec_of
+    from ongpu.errors import OngpuError
+    from ongpu.fleet.session import open_state
+    from ongpu.spec.model import Rollout
+
+    for host in open_state(chosen)[1]:
+        try:
+            return spec_of(host).rollout
+        except OngpuError:
+            continue
+    return Rollout()
+
+
+def _logged(streamed: Iterator[HostResult], store: Store, run: str, names: list[str]) -> Iterator[HostResult]:
+    """Writes each host's state: processing before the first result, completed or error with its message after."""
+    for name in names:
+        store.note(run, name, "processing")
+    for result in streamed:
+        store.note(run, result.host, _DONE.get(result.verdict, "error"), result.summary)
+        yield result

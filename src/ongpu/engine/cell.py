@@ -1,0 +1,82 @@
+"""What ongpu remembers about one pyinfra host during one run. Lives on the Host and dies with its State."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ongpu.errors import ConfigError, Exit
+from ongpu.host.result import ModelResult, PlannedChange
+from ongpu.host.snapshot import HostSnapshot
+from ongpu.plan.types import Interrupts
+from ongpu.spec import from_data
+from ongpu.spec.model import HostSpec
+
+if TYPE_CHECKING:
+    from pyinfra.api.host import Host
+
+KEY = "ongpu"
+
+
+@dataclass(slots=True)
+class Trouble:
+    """Why this host failed: one sentence, and the exit code of its class."""
+
+    sentence: str
+    code: Exit
+
+
+@dataclass(slots=True)
+class Cell:
+    """`shown`: resource -> the most it may interrupt, as the operator saw it; None = no plan was shown (`-y`)."""
+
+    spec: HostSpec | None = None
+    snapshot: HostSnapshot | None = None
+    age: tuple[bool, int] | None = None
+    ours: set[str] = field(default_factory=set)
+    shown: dict[str, Interrupts] | None = None
+    changes: dict[tuple[str, str], PlannedChange] = field(default_factory=dict)
+    models: tuple[ModelResult, ...] = ()
+    trouble: Trouble | None = None
+    broken: bool = False  # an interrupting change, or the proof after it, failed: counted by the breaker
+    looks: int = 0
+
+    def note(self, change: PlannedChange) -> None:
+        """The latest state of a change replaces the earlier one (planned -> done or failed)."""
+        self.changes[change.resource, change.summary] = change
+
+    def fail(self, sentence: str, code: Exit) -> None:
+        """The first trouble is the cause; what follows from it is not kept."""
+        if self.trouble is None:
+            self.trouble = Trouble(sentence, code)
+
+
+def cell_of(host: Host) -> Cell:
+    """The host's cell, made on first use. `context.host` is a proxy: pass the Host itself."""
+    cell = host.connector_data.get(KEY)
+    if not isinstance(cell, Cell):
+        cell = Cell()
+        host.connector_data[KEY] = cell
+    return cell
+
+
+def host_data(host: Host, key: str) -> object:
+    """A value of the host's pyinfra data, or None."""
+    return host.data.dict().get(key)
+
+
+def spec_of(host: Host) -> HostSpec:
+    """The host's declared state, from its data key `ongpu`. Raises ConfigError with one sentence."""
+    cell = cell_of(host)
+    if cell.spec is None:
+        data = host_data(host, KEY)
+        if data is None:
+            raise ConfigError(
+                f"{host.name} has no ongpu spec, so nothing is changed: declare it in inventory/*.yaml "
+                "(or give it the host data key `ongpu`)"
+            )
+        if not isinstance(data, Mapping):
+            raise ConfigError(f"{host.name}: the host data key `ongpu` must be a mapping")
+        cell.spec = from_data({"name": host.name, **data})
+    return cell.spec

@@ -1,0 +1,79 @@
+"""Do one change on a host: its steps in as few execs as possible, drained, bounded, explained."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ongpu.engine.cell import Trouble
+from ongpu.engine.reboot import reboot
+from ongpu.engine.remote import run_script
+from ongpu.engine.steps import build, outcome, seconds_of
+from ongpu.errors import Exit
+from ongpu.plan.types import Change, Drain, Put, Reboot, Remove, Run, Step
+from ongpu.probe import busy
+
+if TYPE_CHECKING:
+    from pyinfra.api.host import Host
+
+Plain = Run | Put | Remove
+
+
+def execute(host: Host, change: Change) -> Trouble | None:
+    """Runs the steps in order and stops at the first that fails. None = all done."""
+    for group in _groups(change.steps):
+        match group:
+            case Drain():
+                trouble = drain(host, group)
+            case Reboot():
+                trouble = reboot(host, group)
+            case _:
+                trouble = _run(host, group)
+        if trouble:
+            return Trouble(f"{change.resource}: {trouble.sentence}", trouble.code)
+    return None
+
+
+def _groups(steps: tuple[Step, ...]) -> Iterator[list[Plain] | Drain | Reboot]:
+    """Consecutive plain steps travel as one script."""
+    plain: list[Plain] = []
+    for step in steps:
+        if isinstance(step, Drain | Reboot):
+            if plain:
+                yield plain
+                plain = []
+            yield step
+        else:
+            plain.append(step)
+    if plain:
+        yield plain
+
+
+def _run(host: Host, steps: list[Plain]) -> Trouble | None:
+    answer = run_script(host, build(steps), seconds_of(steps))
+    failed = outcome(steps, answer.text, answer.failure)
+    if failed is None:
+        return None
+    return Trouble(str(failed), Exit.REFUSED if failed.locked else Exit.FINDINGS)
+
+
+def drain(host: Host, step: Drain) -> Trouble | None:
+    """Waits until two looks in a row find nothing being served; refuses at the limit, and when it cannot look."""
+    deadline = time.monotonic() + step.limit.total_seconds()
+    quiet = 0
+    while True:
+        answer = run_script(host, busy.SCRIPT, 60)
+        match busy.parse(answer.text):
+            case busy.Idle():
+                quiet += 1
+                if quiet >= 2:
+                    return None
+                continue
+            case busy.Busy(why=why):
+                quiet, state = 0, f"still busy after {step.limit}: {why}"
+            case busy.Blind(why=why):
+                quiet, state = 0, f"cannot tell whether something is being served: {answer.failure or why}"
+        if time.monotonic() >= deadline:
+            return Trouble(f"restart refused, {state}", Exit.REFUSED)
+        time.sleep(1)

@@ -1,0 +1,59 @@
+"""Look at a host: one probe per phase, kept until something may have changed (design D1, D3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ongpu.engine.cell import cell_of
+from ongpu.engine.remote import Answer, run_script
+from ongpu.host.snapshot import HostSnapshot
+from ongpu.probe.decode import decode, script
+
+if TYPE_CHECKING:
+    from pyinfra.api.host import Host
+
+PROBE_SECONDS = 120
+
+
+def _age(host: Host) -> tuple[bool, int]:
+    """Changes when the phase changes, and when an operation that is not ours was executed in between."""
+    ours = cell_of(host).ours
+    foreign = sum(
+        op.operation_meta.executed for op_hash, op in host.state.ops.get(host, {}).items() if op_hash not in ours
+    )
+    return host.state.is_executing, foreign
+
+
+def snapshot(host: Host) -> HostSnapshot:
+    """The host as it is now, at the cost of at most one round trip; unreadable as a whole when it cannot be read."""
+    cell = cell_of(host)
+    age = _age(host)
+    if cell.snapshot is None or cell.age != age:
+        cell.looks += 1
+        remember(host, read(run_script(host, script(), PROBE_SECONDS)))
+    assert cell.snapshot is not None
+    return cell.snapshot
+
+
+def read(answer: Answer) -> HostSnapshot:
+    """The snapshot in a probe's answer. Cut off half way it still says what came through."""
+    if answer.failure and "@@ongpu" not in answer.text:
+        return HostSnapshot.unreadable(answer.failure, _what_would_allow(answer.failure))
+    return decode(answer.text)
+
+
+def remember(host: Host, value: HostSnapshot) -> None:
+    """Keep a snapshot that came with another script's answer (the proof looks in the same round trip)."""
+    cell = cell_of(host)
+    cell.snapshot, cell.age = value, _age(host)
+
+
+def forget(host: Host) -> None:
+    """After a command of ours: the next look is a fresh one."""
+    cell_of(host).snapshot = None
+
+
+def _what_would_allow(failure: str) -> str:
+    if "sudo" in failure or "password" in failure:
+        return "allow the user to run `sudo -n sh`, or connect as root"
+    return ""

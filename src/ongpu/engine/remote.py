@@ -1,0 +1,57 @@
+"""Run one script on a pyinfra host: sent on standard input, with the operation's own sudo and connection settings.
+
+Why not `host.get_fact`: it drops standard error, which is the reason when sudo, a quota or a missing shell is
+in the way, and it cannot tell a time-out from a refusal (docs/design.md, "pyinfra").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
+from pyinfra.api.command import StringCommand
+
+if TYPE_CHECKING:
+    from pyinfra.api.host import Host
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`text` is standard output, ASCII, newline-separated. `failure` says in words why there is no trustworthy
+    text: a lost connection, a time limit, a refused sudo; empty when the transport did its work."""
+
+    text: str
+    failure: str = ""
+
+
+def _connector_arguments(host: Host) -> dict[str, Any]:
+    # Raw commands do not inherit _sudo & co: inside an operation they are the operation's, else the host's data.
+    found = cast("dict[str, Any]", host.current_op_global_arguments)
+    if not found:
+        found = cast("dict[str, Any]", pop_global_arguments(host.state, host, {})[0])
+    return {key: value for key, value in found.items() if key in CONNECTOR_ARGUMENT_KEYS}
+
+
+def run_script(host: Host, script: str, seconds: int) -> Answer:
+    """Run a POSIX sh script on the host in one exec. Never raises for anything that the host or network does."""
+    arguments = _connector_arguments(host) | {"_stdin": script, "_timeout": seconds, "_success_exit_codes": None}
+    try:
+        ok, output = host.run_shell_command(StringCommand("sh", "-s"), **arguments)
+    except TimeoutError:
+        return Answer("", f"no answer within {seconds} s")
+    except Exception as error:  # noqa: BLE001 - paramiko, sockets, sudo prompts without a terminal: all one host's
+        return Answer("", _in_words(error))
+    failure = "" if ok else _last_line(output.stderr) or _last_line(output.stdout) or "the shell failed silently"
+    return Answer(output.stdout, failure)
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    return lines[-1][:300] if lines else ""
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, EOFError):
+        return "the connection was closed, or sudo asked for a password and there is no terminal to ask on"
+    return f"{type(error).__name__}: {error}".rstrip(": ")

@@ -1,0 +1,112 @@
+"""A pyinfra State over the selected hosts, and work done on each host independently of the others.
+
+pyinfra's own driver is not used for reading: it connects to every host before it asks the first, keeps every
+connection to the end, and one host's exception ends the run for all (docs/design.md, "pyinfra").
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import pyinfra_cli  # noqa: F401 - importing it patches the standard library for gevent; must come before paramiko
+from gevent import Timeout
+from gevent.pool import Pool
+from pyinfra.api.config import Config
+from pyinfra.api.host import Host
+from pyinfra.api.state import State
+from pyinfra.context import ctx_config, ctx_host, ctx_inventory, ctx_state
+from pyinfra_cli.inventory import make_inventory
+
+from ongpu.errors import ConfigError, NothingToDo
+from ongpu.fleet.connect import connect, disconnect
+
+log = logging.getLogger("ongpu")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What is common to all verbs. `seconds` bounds one host, everything included."""
+
+    inventory: str = "inventory.py"
+    limit: tuple[str, ...] = ()
+    parallel: int = 50
+    seconds: int = 600
+
+
+def open_state(options: Options, only: Sequence[str] | None = None) -> tuple[State, list[Host]]:
+    """The state and the selected hosts. Raises ConfigError or NothingToDo with one sentence (or several, one per
+    error of the inventory)."""
+    state = State(check_for_changes=False)
+    state.cwd = os.getcwd()
+    ctx_state.set(state)
+    inventory = _inventory(options.inventory)
+    ctx_inventory.set(inventory)
+    config = Config(PARALLEL=options.parallel, CONNECT_TIMEOUT=10, FAIL_PERCENT=100)
+    ctx_config.set(config)
+    hosts = _select(inventory, options)
+    if only is not None:
+        hosts = [host for host in hosts if host.name in set(only)]
+    state.init(inventory, config, initial_limit=hosts)
+    return state, hosts
+
+
+def _inventory(source: str) -> object:
+    if source.endswith(".py") and not os.path.exists(source):
+        raise ConfigError(f"there is no {source} here; name one with --inventory", source)
+    try:
+        return make_inventory(source, override_data={}, cwd=os.getcwd())
+    except SystemExit as stop:  # how inventory.py reports configuration errors: one per line, no traceback
+        raise ConfigError(str(stop.code)) from None
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"cannot be read as a pyinfra inventory: {error}", source) from error
+
+
+def _select(inventory: object, options: Options) -> list[Host]:
+    from fnmatch import fnmatch
+
+    hosts: list[Host] = list(inventory)  # type: ignore[call-overload]
+    if not hosts:
+        raise NothingToDo(f"{options.inventory}: no host is declared")
+    if not options.limit:
+        return hosts
+    chosen = [
+        host
+        for host in hosts
+        if any(fnmatch(host.name, pattern) or pattern in host.groups for pattern in options.limit)
+    ]
+    for pattern in options.limit:
+        if not any(fnmatch(host.name, pattern) or pattern in host.groups for host in hosts):
+            raise NothingToDo(f"no host and no group of {options.inventory} matches {pattern!r}")
+    return chosen
+
+
+def each(
+    state: State, hosts: Sequence[Host], options: Options, work: Callable[[Host], T], trouble: Callable[[Host, str], T]
+) -> Iterator[T]:
+    """Connect, `work(host)`, close; results as they come, in no order. `trouble(host, sentence)` makes the result
+    of a host that could not be reached, took too long, or made `work` raise."""
+
+    def one(host: Host) -> T:
+        with ctx_host.use(host):
+            try:
+                with Timeout(options.seconds, TimeoutError(f"not done within {options.seconds} s")):
+                    if reason := connect(host):
+                        return trouble(host, reason)
+                    state.activate_host(host)
+                    return work(host)
+            except TimeoutError as error:
+                return trouble(host, str(error))
+            except Exception as error:
+                log.debug("%s", host.name, exc_info=True)
+                return trouble(host, f"ongpu bug, please report: {error!r}")
+            finally:
+                disconnect(host)
+
+    yield from Pool(options.parallel).imap_unordered(one, hosts)

@@ -1,0 +1,98 @@
+"""The state log: each run, and each host's way through it (idle -> processing -> completed | error).
+
+One SQLite file, by default `history/ongpu.sqlite3` beside the inventory. Write-ahead logging: readers never
+block a run, and what was written survives a kill.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import uuid
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+log = logging.getLogger("ongpu")
+
+T = TypeVar("T", bound=Any)
+State = Literal["idle", "processing", "completed", "error"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    id TEXT PRIMARY KEY, command TEXT NOT NULL, started_at TEXT NOT NULL, finished_at TEXT, exit_code INTEGER
+);
+CREATE TABLE IF NOT EXISTS host_states (
+    run TEXT NOT NULL REFERENCES runs(id), host TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('idle', 'processing', 'completed', 'error')),
+    at TEXT NOT NULL, message TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS host_states_by_host ON host_states (host, at);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """One row of the state log; `at` is ISO 8601 UTC."""
+
+    run: str
+    host: str
+    state: State
+    at: str
+    message: str
+
+
+class Store:
+    """The database. Every method survives a missing, locked, read-only or corrupt file: it warns once and goes on."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._broken = False
+
+    def begin(self, command: str, hosts: list[str]) -> str:
+        """A new run with every host `idle`. Returns the run's id."""
+        run, now = uuid.uuid4().hex[:12], _now()
+
+        def write(db: sqlite3.Connection) -> None:
+            db.execute("INSERT INTO runs (id, command, started_at) VALUES (?, ?, ?)", (run, command, now))
+            db.executemany(_INSERT, [(run, host, "idle", now, "") for host in hosts])
+
+        self._use(write, None)
+        return run
+
+    def note(self, run: str, host: str, state: State, message: str = "") -> None:
+        """A host's next state in a run."""
+        self._use(lambda db: db.execute(_INSERT, (run, host, state, _now(), message[:2000])), None)
+
+    def finish(self, run: str, exit_code: int) -> None:
+        """The run is over. A run without this was killed."""
+        end = "UPDATE runs SET finished_at = ?, exit_code = ? WHERE id = ?"
+        self._use(lambda db: db.execute(end, (_now(), exit_code, run)), None)
+
+    def states(self, host: str | None = None) -> list[HostState]:
+        """The log in the order in which it was written, of one host or of all."""
+        query = "SELECT run, host, state, at, message FROM host_states WHERE ?1 IS NULL OR host = ?1 ORDER BY rowid"
+        return self._use(lambda db: [HostState(*row) for row in db.execute(query, (host,))], [])
+
+    def _use(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self.path, timeout=2)) as db, db:
+                db.execute("PRAGMA journal_mode=WAL")
+                db.executescript(_SCHEMA)
+                return work(db)
+        except (sqlite3.Error, OSError) as error:
+            if not self._broken:
+                log.warning("history %s cannot be used (%s): this run is not recorded", self.path, error)
+            self._broken = True
+            return otherwise
+
+
+_INSERT = "INSERT INTO host_states (run, host, state, at, message) VALUES (?, ?, ?, ?, ?)"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

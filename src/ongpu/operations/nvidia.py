@@ -1,0 +1,39 @@
+"""The NVIDIA driver: repository, pin, packages, kernel module.
+
+All read the host's spec from its data key `ongpu` (see docs: configuration). The dry run is honest: it shows
+exactly what will be executed, and says what can only be known once an earlier resource is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from pyinfra.api.command import FunctionCommand
+from pyinfra.api.operation import operation
+
+from ongpu.engine.converge import converge
+
+
+@operation()
+def prerequisites() -> Generator[FunctionCommand, None, None]:
+    """Tools that later steps need (curl, zstd, ...), by the distribution's package manager. Interrupts: none."""
+    yield from converge("prerequisites")
+
+
+@operation()
+def repository() -> Generator[FunctionCommand, None, None]:
+    """NVIDIA's package repository: key and source. Interrupts: none."""
+    yield from converge("repository")
+
+
+@operation()
+def driver() -> Generator[FunctionCommand, None, None]:
+    """The driver packages of the declared branch, held as one set. Interrupts: none by itself; a loaded older
+    module no longer matches the new libraries until `module` ran."""
+    yield from converge("driver")
+
+
+@operation()
+def module() -> Generator[FunctionCommand, None, None]:
+    """The kernel module loaded = the driver installed. Interrupts: reboot, where the policy allows one."""
+    yield from converge("module")

@@ -1,0 +1,79 @@
+"""For people: what changed or would change, every model's proof, and every host that is not fine, worst first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from ongpu.host.result import FleetResult, HostResult, ModelResult
+from ongpu.report._text import columns, gib, number, percent, plural
+
+_WORST_FIRST = ("failed", "findings", "refused", "unknown", "ok")
+_HEAD = ("HOST", "GPUS", "MODEL", "SIZE", "ON GPU", "CONTEXT", "TOKENS/S", "VERDICT", "WITNESSES")
+_RIGHT = frozenset({3, 4, 5, 6})
+_MARK = {"change": "~", "deferred": "…", "blocked": "!"}
+
+
+def render(result: FleetResult) -> str:
+    hosts = sorted(result.hosts, key=lambda host: (_WORST_FIRST.index(host.verdict), host.host))
+    parts = [list(_changes(hosts)), list(_models(hosts)), list(_troubles(hosts)), [_last_line(result)]]
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def _changes(hosts: list[HostResult]) -> Iterator[str]:
+    for host in sorted(hosts, key=lambda host: host.host):
+        if not host.changes:
+            continue
+        yield f"{host.host}  {host.gpus}".rstrip()
+        for change in host.changes:
+            state = "" if change.state == "planned" else f"  [{change.state}]"
+            may = "may interrupt" if change.kind == "deferred" else "interrupts"
+            cost = f"  ({may}: {change.interrupts})" if change.interrupts != "none" else ""
+            yield f"  {_MARK[change.kind]} {change.resource}: {change.summary}{cost}{state}"
+            if change.diff and change.state == "planned":
+                yield from (f"      {line}" for line in change.diff.rstrip("\n").split("\n"))
+
+
+def _models(hosts: list[HostResult]) -> Iterator[str]:
+    rows = [_row(host, model) for host in sorted(hosts, key=lambda host: host.host) for model in host.models]
+    if rows:
+        yield from columns([_HEAD, *rows], _RIGHT)
+
+
+def _row(host: HostResult, model: ModelResult) -> tuple[str, ...]:
+    said = [f"{w.witness}{'' if w.says == 'yes' else ' SAYS NO'}" for w in model.testimonies if w.says != "silent"]
+    silent = [w.witness for w in model.testimonies if w.says == "silent"]
+    return (
+        host.host,
+        host.gpus,
+        model.name,
+        gib(model.size_bytes),
+        percent(model.gpu_bytes, model.size_bytes),
+        str(model.context_length or "-"),
+        number(model.tokens_per_second),
+        model.verdict.replace("_", " "),
+        ", ".join(said) + (f" (silent: {', '.join(silent)})" if silent else ""),
+    )
+
+
+def _troubles(hosts: list[HostResult]) -> Iterator[str]:
+    for host in hosts:
+        if host.verdict == "ok" or (host.verdict == "findings" and host.changes):
+            continue
+        yield f"{host.host}  {host.verdict.upper()}: {host.error or host.summary}"
+        for model in host.models:
+            if model.verdict != "verified" and model.summary not in (host.error, host.summary):
+                yield f"  {model.summary}"
+        for unknown in host.unknowns:
+            if unknown.allow:
+                yield f"  {unknown.what}: {unknown.allow}"
+
+
+def _last_line(result: FleetResult) -> str:
+    words = {"ok": "ok", "findings": "to change", "failed": "failed", "refused": "refused", "unknown": "unknown"}
+    counts = Counter(host.verdict for host in result.hosts)
+    told = ", ".join(f"{counts[verdict]} {words[verdict]}" for verdict in reversed(_WORST_FIRST) if counts[verdict])
+    models = [model for host in result.hosts for model in host.models]
+    on_gpu = sum(model.verdict == "verified" for model in models)
+    proof = f"; {on_gpu} of {plural(len(models), 'model')} proven fully on GPU" if models else ""
+    return f"{plural(len(result.hosts), 'host')}: {told}{proof}"
