@@ -6,6 +6,7 @@ import logging
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import cast
 
 import click
 
@@ -32,9 +33,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _verbs():
             return None
-        command = import_module(f"ongpu.cli.{cmd_name}").command
-        assert isinstance(command, click.Command)
-        return command
+        return cast("click.Command", import_module(f"ongpu.cli.{cmd_name}").command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -7,9 +7,9 @@ full. So the plan is made afresh in both; what is done never exceeds what was sh
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pyinfra import context
 from pyinfra.api.command import FunctionCommand
@@ -152,17 +152,21 @@ def say(host: Host, sentence: str, code: Exit) -> bool:
 
 
 def _note(
-    cell: Cell, resource: str, kind: str, summary: str, change: Change | None = None, done: bool | None = None
+    cell: Cell,
+    resource: str,
+    kind: Literal["change", "deferred", "blocked"],
+    summary: str,
+    change: Change | None = None,
+    done: bool | None = None,
 ) -> None:
-    names: dict[bool | None, str] = {None: "planned", True: "done", False: "failed"}
-    make: Callable[..., PlannedChange] = PlannedChange
+    states: dict[bool | None, Literal["planned", "done", "failed"]] = {None: "planned", True: "done", False: "failed"}
     cell.note(
-        make(
+        PlannedChange(
             resource=resource,
             kind=kind,
             summary=summary,
             diff=change.diff if change else "",
-            interrupts=str(change.interrupts if change else Interrupts.NONE),
-            state=names[done],
+            interrupts=(change.interrupts if change else Interrupts.NONE).word,
+            state=states[done],
         )
     )

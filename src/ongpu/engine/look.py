@@ -28,11 +28,12 @@ def snapshot(host: Host) -> HostSnapshot:
     """The host as it is now, at the cost of at most one round trip; unreadable as a whole when it cannot be read."""
     cell = cell_of(host)
     age = _age(host)
-    if cell.snapshot is None or cell.age != age:
-        cell.looks += 1
-        remember(host, read(run_script(host, script(), PROBE_SECONDS)))
-    assert cell.snapshot is not None
-    return cell.snapshot
+    if cell.snapshot is not None and cell.age == age:
+        return cell.snapshot
+    cell.looks += 1
+    fresh = read(run_script(host, script(), PROBE_SECONDS))
+    remember(host, fresh)
+    return fresh
 
 
 def read(answer: Answer) -> HostSnapshot:

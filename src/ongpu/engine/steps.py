@@ -66,10 +66,9 @@ class Failed:
 def shell_of(step: Run | Put | Remove) -> str:
     """The shell of one step; quoted so that any content arrives as it is."""
     match step:
-        case Run(command=command, stdin=None, seconds=seconds):
-            return _bounded(seconds, f"sh -c {shlex.quote(command)}")
-        case Run(command=command, stdin=str(stdin), seconds=seconds):
-            return f"{_bounded(seconds, f'sh -c {shlex.quote(command)}')} <<'{_end(stdin)}'\n{_closed(stdin)}"
+        case Run(command=command, stdin=stdin, seconds=seconds):
+            bounded = _bounded(seconds, f"sh -c {shlex.quote(command)}")
+            return bounded if stdin is None else f"{bounded} <<'{_end(stdin)}'\n{_closed(stdin)}"
         case Put():
             return _put(step)
         case Remove(path=path):

@@ -1,0 +1,1 @@
+"""pyinfra facts: `pyinfra inventory.py fact ongpu.facts.snapshot.Snapshot --json`."""

@@ -28,15 +28,21 @@ def unreached(name: str, sentence: str) -> HostResult:
 def of_run(host: Host) -> HostResult:
     """After changes and proof."""
     cell = cell_of(host)
-    changes = tuple(cell.changes.values())
-    common = {"gpus": gpus_of(cell.snapshot), "changes": changes, "models": cell.models}
     if cell.trouble:
-        verdict = _VERDICT.get(cell.trouble.code, "failed")
-        return HostResult(
-            host=host.name, verdict=verdict, summary=cell.trouble.sentence, error=cell.trouble.sentence, **common
-        )
-    verdict, summary = judged(cell)
-    return HostResult(host=host.name, verdict=verdict, summary=summary, **common)
+        error = cell.trouble.sentence
+        verdict, summary = _VERDICT.get(cell.trouble.code, "failed"), error
+    else:
+        error = ""
+        verdict, summary = judged(cell)
+    return HostResult(
+        host=host.name,
+        verdict=verdict,
+        summary=summary,
+        gpus=gpus_of(cell.snapshot),
+        changes=tuple(cell.changes.values()),
+        models=cell.models,
+        error=error,
+    )
 
 
 def judged(cell: Cell) -> tuple[HostVerdict, str]:
@@ -56,12 +62,12 @@ def of_plan(host: Host, plan: Plan) -> HostResult:
     changes = tuple(
         [
             PlannedChange(
-                resource=c.resource, kind="change", summary=c.summary, diff=c.diff, interrupts=_name(c.interrupts)
+                resource=c.resource, kind="change", summary=c.summary, diff=c.diff, interrupts=c.interrupts.word
             )
             for c in plan.changes
         ]
         + [
-            PlannedChange(resource=d.resource, kind="deferred", summary=d.why, interrupts=_name(d.may_interrupt))
+            PlannedChange(resource=d.resource, kind="deferred", summary=d.why, interrupts=d.may_interrupt.word)
             for d in plan.deferred
         ]
         + [PlannedChange(resource=b.resource, kind="blocked", summary=b.why) for b in plan.blocked]
@@ -78,14 +84,15 @@ def _plan_verdict(plan: Plan) -> tuple[HostVerdict, str]:
     if plan.changes or plan.deferred:
         later = f", {len(plan.deferred)} only known later" if plan.deferred else ""
         return "findings", f"{len(plan.changes)} to change{later}{interrupts}"
-    for kind, verdict in (("unsupported", "findings"), ("refused", "refused"), ("unknown", "unknown")):
+    worst: tuple[tuple[str, HostVerdict], ...] = (
+        ("unsupported", "findings"),
+        ("refused", "refused"),
+        ("unknown", "unknown"),
+    )
+    for kind, verdict in worst:
         if kind in kinds:
-            return verdict, next(b.why for b in plan.blocked if b.kind == kind)  # type: ignore[return-value]
+            return verdict, next(b.why for b in plan.blocked if b.kind == kind)
     return "ok", "as declared"
-
-
-def _name(interrupts: object) -> str:
-    return str(interrupts)
 
 
 def gpus_of(snapshot: HostSnapshot | None) -> str:

@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from typing import TypeVar
 
 import pyinfra_cli  # noqa: F401 - importing it patches the standard library for gevent; must come before paramiko
@@ -17,6 +18,7 @@ from gevent import Timeout
 from gevent.pool import Pool
 from pyinfra.api.config import Config
 from pyinfra.api.host import Host
+from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import State
 from pyinfra.context import ctx_config, ctx_host, ctx_inventory, ctx_state
 from pyinfra_cli.inventory import make_inventory
@@ -55,7 +57,7 @@ def open_state(options: Options, only: Sequence[str] | None = None) -> tuple[Sta
     return state, hosts
 
 
-def _inventory(source: str) -> object:
+def _inventory(source: str) -> Inventory:
     if source.endswith(".py") and not os.path.exists(source):
         raise ConfigError(f"there is no {source} here; name one with --inventory", source)
     try:
@@ -68,10 +70,8 @@ def _inventory(source: str) -> object:
         raise ConfigError(f"cannot be read as a pyinfra inventory: {error}", source) from error
 
 
-def _select(inventory: object, options: Options) -> list[Host]:
-    from fnmatch import fnmatch
-
-    hosts: list[Host] = list(inventory)  # type: ignore[call-overload]
+def _select(inventory: Inventory, options: Options) -> list[Host]:
+    hosts: list[Host] = list(inventory)
     if not hosts:
         raise NothingToDo(f"{options.inventory}: no host is declared")
     if not options.limit:

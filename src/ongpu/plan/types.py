@@ -15,8 +15,14 @@ class Interrupts(IntEnum):
     RESTART = 1
     REBOOT = 2
 
+    @property
+    def word(self) -> Literal["none", "restart", "reboot"]:
+        """As it stands in reports."""
+        words: tuple[Literal["none"], Literal["restart"], Literal["reboot"]] = ("none", "restart", "reboot")
+        return words[self]
+
     def __str__(self) -> str:
-        return self.name.lower()
+        return self.word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from ongpu.host.result import FleetResult, HostResult, ModelResult
+from ongpu.host.result import FleetResult, HostResult, HostVerdict, ModelResult
 from ongpu.report._text import columns, gib, number, percent, plural
 
-_WORST_FIRST = ("failed", "findings", "refused", "unknown", "ok")
+_WORST_FIRST: tuple[HostVerdict, ...] = ("failed", "findings", "refused", "unknown", "ok")
 _HEAD = ("HOST", "GPUS", "MODEL", "SIZE", "ON GPU", "CONTEXT", "TOKENS/S", "VERDICT", "WITNESSES")
 _RIGHT = frozenset({3, 4, 5, 6})
 _MARK = {"change": "~", "deferred": "…", "blocked": "!"}

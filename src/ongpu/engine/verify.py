@@ -1,0 +1,87 @@
+"""Prove a host's models: load what may be loaded, and look, in one round trip (design D4)."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+from pyinfra import context
+from pyinfra.api.command import FunctionCommand
+
+from ongpu.engine.cell import Cell, cell_of, spec_of
+from ongpu.engine.converge import failure
+from ongpu.engine.look import read, remember, snapshot
+from ongpu.engine.proving import declared, load_script, testimony
+from ongpu.engine.remote import Answer, run_script
+from ongpu.errors import Exit, OngpuError
+from ongpu.host.result import ModelResult
+from ongpu.probe.decode import script
+
+if TYPE_CHECKING:
+    from pyinfra.api.host import Host
+
+log = logging.getLogger("pyinfra")
+_FIRST_LINE = re.compile(r"^@@ongpu \d+ ", re.MULTILINE)
+LOAD_SECONDS = 900  # a cold 70B model from a slow disk takes minutes
+
+
+def prove_now(host: Host, load: bool) -> tuple[ModelResult, ...]:
+    """Every declared model's verdict, kept in the host's cell. One exec; two when the host was not yet looked at.
+
+    Raises ConfigError when the host has no valid spec.
+    """
+    cell, spec = cell_of(host), spec_of(host)
+    models = declared(spec)
+    if not models:
+        return ()
+    before = snapshot(host)
+    loading, looking = _two(run_script(host, load_script(spec, before, load) + script(), LOAD_SECONDS))
+    after = read(looking)
+    remember(host, after)
+    cell.models = testimony(models, after, loading.text)
+    return cell.models
+
+
+def _two(answer: Answer) -> tuple[Answer, Answer]:
+    """The load script's answer and the probe's: each begins with its own first line."""
+    starts = [match.start() for match in _FIRST_LINE.finditer(answer.text)]
+    if len(starts) < 2:
+        return answer, Answer("", answer.failure or "the proof's answer was cut off")
+    return Answer(answer.text[: starts[1]], answer.failure), Answer(answer.text[starts[1] :], answer.failure)
+
+
+def verify(load: bool = True) -> Generator[FunctionCommand, None, None]:
+    """The proof as an operation's body: nothing in a dry run, "no changes" when all is proven, else one sentence."""
+    host: Host = context.ctx_host.get()
+    cell = cell_of(host)
+    if host.current_op_hash:
+        cell.ours.add(host.current_op_hash)
+    if not context.state.is_executing:
+        return
+    try:
+        results = prove_now(host, load)
+        for result in results:
+            if result.verdict == "verified":
+                host.log_styled(result.summary, fg="green")
+        if sentence := _objection(cell, results):
+            yield failure(host, *sentence)
+        elif not results:
+            host.noop("no model is declared")
+    except OngpuError as error:
+        yield failure(host, str(error), error.exit_code)
+    except Exception as error:  # noqa: BLE001 - else one host's bug stops the fleet: pyinfra re-raises it for all
+        log.debug("ongpu bug", exc_info=True)
+        yield failure(host, f"proof: ongpu bug, please report: {error!r}", Exit.ERROR)
+
+
+def _objection(cell: Cell, results: tuple[ModelResult, ...]) -> tuple[str, Exit] | None:
+    bad = [result for result in results if result.verdict in ("not_verified", "disagreement")]
+    unsure = [result for result in results if result.verdict == "unknown"]
+    if bad:
+        cell.broken = True
+        return "; ".join(result.summary for result in bad), Exit.FINDINGS
+    if unsure:
+        return "; ".join(result.summary for result in unsure), Exit.UNKNOWN
+    return None
