@@ -1,0 +1,174 @@
+"""The program `llama-server`: load one model, hold its memory, answer on a port of the loopback."""
+
+from __future__ import annotations
+
+import atexit
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from . import arguments, fit, gguf, holding, lab, llama_log, probes
+from .runner_api import RunnerApi
+from .sizing import Placement, Sizer, Use
+from .wire import serve
+
+CONTEXT_MIB = 280  # what a CUDA context, its kernels and cuBLAS take beside the printed buffers
+_say = llama_log.say
+
+
+def main(words: list[str]) -> int:
+    if "--version" in words:
+        _say("version: 0.1.0-dev (build 0, commit 4df29be4f)")
+        _say("built with GNU 12.2.0 for Linux x86_64")
+        return 0
+    try:
+        options = arguments.parse(words)
+    except arguments.BadArgument as error:
+        _say(str(error))
+        return 1
+    if "--list-devices" in options.flags:
+        return probes.list_devices()
+    if "model" not in options.values:
+        return _without_model()
+    return _Load(options).run()
+
+
+def _without_model() -> int:
+    """The start-up that Ollama's discovery reads; it kills this process when it has seen the system_info line."""
+    probes.slow()
+    for line in (
+        f"common_params_print_info: {llama_log.BUILD}",
+        "common_params_print_info: verbosity = 2147483647 (adjust with the `-lv N` CLI arg)",
+        probes.system_info(),
+    ):
+        _say(f"0.00.010.000 I cmn  common_param: {line}")
+    time.sleep(30)
+    return 0
+
+
+class _Load:
+    """One load, step by step in the order of the real program."""
+
+    def __init__(self, options: arguments.Options) -> None:
+        self.options = options
+        self.knobs = lab.Knobs()
+        self.path = Path(options.values["model"])
+        self.port = options.number("port", 8080)
+        library, gpus = probes.find_devices()
+        self.gpus = gpus
+        self.backend = bool(gpus)
+        cards = [fit.Card(f"{library}{i}", gpu.name, gpu.pci_id, gpu.total, gpu.free) for i, gpu in enumerate(gpus)]
+        self.cards = self._chosen(cards)
+        self.settings = options.settings(bool(self.cards))
+
+    def _chosen(self, cards: list[fit.Card]) -> list[fit.Card]:
+        """The devices that LLAMA_ARG_DEVICE and --split-mode none leave."""
+        if self.options.device is not None:
+            names = [name.strip() for name in self.options.device.split(",")]
+            cards = [card for card in cards if card.name in names]
+        if self.options.values.get("split_mode") == "none" and cards:
+            cards = [cards[min(self.options.number("main_gpu", 0), len(cards) - 1)]]
+        return cards
+
+    def run(self) -> int:
+        if self.knobs.flag("load", "quiet"):
+            sys.stderr = open("/dev/null", "w", encoding="utf-8")  # noqa: SIM115
+        api = RunnerApi(str(self.path), self.settings)
+        llama_log.preamble(self.cards, probes.system_info(), fit.system_memory())
+        llama_log.server_start(str(self.path))
+        listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
+        threading.Thread(target=serve, args=(listener, api.handle), daemon=True).start()
+        try:
+            model = gguf.read(self.path)
+        except (gguf.NotGguf, OSError) as error:
+            _say(f"llama_model_load: error loading model: {error}")
+            self._fail(f"failed to load model, '{self.path}'")
+        sizer = Sizer(model, self.settings)
+        llama_log.fitting()
+        start = time.monotonic()
+        placement = fit.place(sizer, self.cards, self.options.wish, _say)
+        _say(f"common_fit_params: fitting params to free memory took {time.monotonic() - start:.2f} seconds")
+        use = sizer.use(placement, len(self.cards))
+        self._crash_if_told()
+        self._load(model, sizer, placement, use)
+        signal.signal(signal.SIGTERM, _stop)
+        api.ready(model, use, self.cards, self.knobs)
+        llama_log.loaded(self.settings, self.port)
+        signal.pause()
+        return 0
+
+    def _load(self, model: gguf.Model, sizer: Sizer, placement: Placement, use: Use) -> None:
+        llama_log.metadata(model)
+        llama_log.using_devices(self.cards)
+        llama_log.print_info(model, sizer)
+        offloaded = None
+        if self.backend:
+            asked = self.options.wish.layers
+            whole = len(placement.layers)
+            offloaded = placement.offloaded if self.cards else min(whole, asked if asked is not None else whole)
+        llama_log.tensors(use, self.cards, placement, self.settings, offloaded)
+        self._allocate("model", use)
+        if self.settings.type_v != "f16" and self.settings.flash == "off":
+            for _ in range(2):
+                _say("llama_init_from_model: quantized V cache requires flash_attn to be enabled")
+            self._fail_context()
+        llama_log.context(model, self.settings, sizer)
+        self._allocate("kv", use)
+        if delay := self.knobs.number("load", "delay"):
+            time.sleep(delay)
+        self._hold(use)
+        llama_log.context_buffers(use, self.cards, self.settings, sizer, placement)
+
+    def _allocate(self, step: str, use: Use) -> None:
+        """Stop as CUDA does when a device has not that much free memory."""
+        for number, card in enumerate(self.cards):
+            buffers = use.devices[number]
+            size = buffers.model if step == "model" else buffers.kv
+            needed = buffers.model + (buffers.kv if step == "kv" else 0) + (CONTEXT_MIB << 20)
+            if size and needed > card.free:
+                _say(
+                    "ggml_backend_cuda_buffer_type_alloc_buffer: "
+                    f"allocating {size / fit.MIB:.2f} MiB on device {number}: cudaMalloc failed: out of memory"
+                )
+                _say(f"alloc_tensor_range: failed to allocate {card.name} buffer of size {size}")
+                if step == "model":
+                    _say(f"llama_model_load: error loading model: unable to allocate {card.name} buffer")
+                    self._fail(f"failed to load model, '{self.path}'")
+                _say("llama_init_from_model: failed to initialize the context: failed to allocate buffer for kv cache")
+                self._fail_context()
+
+    def _hold(self, use: Use) -> None:
+        if not self.cards or self.knobs.flag("load", "silent_cpu"):
+            return
+        held = {}
+        for number, card in enumerate(self.cards):
+            gpu = next(gpu for gpu in self.gpus if gpu.pci_id == card.pci_id and gpu.name == card.description)
+            held[gpu.number] = (use.devices[number].total) // fit.MIB + CONTEXT_MIB
+        atexit.register(holding.release)
+        holding.hold(held, str(lab.executable()))
+
+    def _crash_if_told(self) -> None:
+        status = int(self.knobs.number("load", "crash"))
+        if status:
+            message = self.knobs.text("load", "crash_message")
+            if message:
+                _say(message)
+            sys.exit(status)
+
+    def _fail_context(self) -> NoReturn:
+        self._fail(f"failed to create_context with model '{self.path}'")
+
+    def _fail(self, what: str) -> NoReturn:
+        _say(f"cmn  common_init_: {what.replace('create_context', 'create context')}")
+        _say(f"srv    load_model: {what}")
+        _say("srv    operator(): operator(): cleaning up before exit...")
+        _say("srv  llama_server: exiting due to model loading error")
+        sys.exit(1)
+
+
+def _stop(number: int, frame: object) -> NoReturn:
+    sys.exit(0)
