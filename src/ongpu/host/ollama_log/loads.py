@@ -33,10 +33,12 @@ def loads(lines: Iterable[str]) -> tuple[Load, ...]:
 
 def load_of(found: Iterable[Load], model_path: str, port: int | None = None) -> Load | None:
     """The load of a running runner: the last one of this model (and port, where the log has one)."""
+    # The journal arrives as ASCII: a path with other characters has a `?` for each of their bytes there.
+    as_logged = model_path.encode("utf-8", "replace").decode("ascii", "replace").replace("\ufffd", "?")
     fitting = [
         load
         for load in found
-        if load.model_path == model_path and (port is None or load.port is None or load.port == port)
+        if load.model_path in (model_path, as_logged) and (port is None or load.port is None or load.port == port)
     ]
     return fitting[-1] if fitting else None
 
