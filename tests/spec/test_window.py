@@ -32,7 +32,7 @@ def test_over_midnight_belongs_to_the_day_on_which_it_begins() -> None:
     "text", ["", "Sat", "Xxx 02:00-05:00", "Sat 25:00-26:00", "Sat 02:00-05:00 Mars/Base", "Sat 2-5"]
 )
 def test_what_is_not_a_window_is_said_in_one_sentence(text: str) -> None:
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=" is not a ") as caught:
         Window.parse(text)
     assert "\n" not in str(caught.value)
 

@@ -8,7 +8,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from ongpu.spec import values
+
+Share = Annotated[str, BeforeValidator(values.share)]
+VersionText = Annotated[str, BeforeValidator(values.version)]
+Sha256 = Annotated[str, AfterValidator(values.sha256)]
 
 
 class Strict(BaseModel):
@@ -46,7 +52,7 @@ class Driver(Strict):
     """The NVIDIA driver. `manage: false` = verify only."""
 
     manage: bool = True
-    branch: Annotated[str, Field(description='Driver branch such as "580", or an exact version.')] = "580"
+    branch: Annotated[VersionText, Field(description='Driver branch such as "580", or an exact version.')] = "580"
     modules: Annotated[Literal["auto", "open", "proprietary"], Field(description="Kernel module flavour.")] = "auto"
     source: Literal["nvidia", "distro"] = "nvidia"
     repository: Repository = Repository()
@@ -61,12 +67,14 @@ class ServicePolicy(Strict):
     """When and how the running service may be interrupted."""
 
     window: Annotated[
-        str | None,
+        Annotated[str, AfterValidator(values.window)] | None,
         Field(description='Maintenance window, e.g. "Sat 02:00-05:00 Europe/Berlin"; default: always.'),
     ] = None
-    drain: Annotated[timedelta, Field(description="How long to wait until nothing is served.")] = timedelta(minutes=10)
+    drain: Annotated[
+        timedelta, BeforeValidator(values.duration), Field(description="How long to wait until nothing is served.")
+    ] = timedelta(minutes=10)
     max_unavailable: Annotated[
-        str, Field(description="Hosts that may be restarted at the same time: a number or a share (5%).")
+        Share, Field(description="Hosts that may be restarted at the same time: a number or a share (5%).")
     ] = "25%"
 
 
@@ -74,19 +82,24 @@ class Ollama(Strict):
     """The Ollama release, where it listens, and its environment."""
 
     manage: bool = True
-    release: Annotated[str, Field(description="Version without v, e.g. 0.32.15.")]
-    listen: Annotated[str, Field(description="address:port for OLLAMA_HOST.")] = "127.0.0.1:11434"
-    models_dir: Annotated[str | None, Field(description="OLLAMA_MODELS; default: in the service user's home.")] = None
-    gpus: Annotated[Literal["all"] | list[str], Field(description="all, or a list of GPU UUIDs or PCI addresses.")] = (
-        "all"
+    release: Annotated[VersionText, Field(description="Version without v, e.g. 0.32.15.")]
+    listen: Annotated[str, AfterValidator(values.listen), Field(description="address:port for OLLAMA_HOST.")] = (
+        "127.0.0.1:11434"
     )
-    env: Annotated[dict[str, Any], Field(description="Environment of the service.")] = {}
+    models_dir: Annotated[str | None, Field(description="OLLAMA_MODELS; default: in the service user's home.")] = None
+    gpus: Annotated[
+        Literal["all"] | list[Annotated[str, BeforeValidator(values.gpu)]],
+        Field(description="all, or a list of GPU UUIDs or PCI addresses."),
+    ] = "all"
+    env: Annotated[
+        dict[str, Any], AfterValidator(values.environment), Field(description="Environment of the service.")
+    ] = {}
 
 
 class ModelSpec(Strict):
     """A model that the host serves, fully on the GPU."""
 
-    digest: Annotated[str | None, Field(description="sha256:... of the manifest; a moved tag is then drift.")] = None
+    digest: Annotated[Sha256 | None, Field(description="sha256:... of the manifest; a moved tag is then drift.")] = None
     context: Annotated[int | None, Field(ge=4, description="num_ctx per request slot.")] = None
     kv_cache_type: Literal["f16", "q8_0", "q4_0"] | None = None
     parallel: Annotated[int | None, Field(ge=1, le=64)] = None
@@ -105,8 +118,8 @@ class Release(Strict):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    amd64: str | None = None
-    arm64: str | None = None
+    amd64: Sha256 | None = None
+    arm64: Sha256 | None = None
     from_: Annotated[str | None, Field(alias="from", description="Base URL that holds the release's files.")] = None
 
 
@@ -118,8 +131,8 @@ class Rollout(Strict):
     """How `ongpu apply` goes through the fleet. Shares are of the hosts of the run."""
 
     canary: list[str] = []
-    batches: list[str] = ["100%"]
-    max_failures: str = "0"
+    batches: list[Share] = ["100%"]
+    max_failures: Share = "0"
     max_pulls: Annotated[int, Field(ge=1)] = 20
 
 
@@ -132,7 +145,7 @@ class HostSpec(Strict):
     driver: Driver = Driver()
     service: ServicePolicy = ServicePolicy()
     ollama: Ollama
-    models: dict[str, ModelSpec] = {}
+    models: dict[Annotated[str, AfterValidator(values.model)], ModelSpec] = {}
     expect: Expect = Expect()
     releases: Releases = Releases()
     rollout: Rollout = Rollout()

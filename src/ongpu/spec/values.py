@@ -1,0 +1,122 @@
+"""Checks of single values. Each raises ValueError with one sentence: what is wrong and what is accepted."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from difflib import get_close_matches
+from typing import Any
+
+from ongpu.spec.window import Window
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_BOOLEANS = {"true": "1", "false": "0", "1": "1", "0": "0", "t": "1", "f": "0"}
+
+# Ollama's own boolean variables (envconfig/config.go): any word but Go's booleans silently means true there.
+BOOLEANS = frozenset(
+    ["OLLAMA_FLASH_ATTENTION", "OLLAMA_SCHED_SPREAD", "OLLAMA_VULKAN", "OLLAMA_IGPU_ENABLE", "OLLAMA_NOPRUNE", "OLLAMA_NO_CLOUD", "OLLAMA_NOHISTORY", "OLLAMA_DEBUG_LOG_REQUESTS", "OLLAMA_GO_TEMPLATE"]
+)
+KNOWN = BOOLEANS | frozenset(
+    ["OLLAMA_DEBUG", "OLLAMA_CONTEXT_LENGTH", "OLLAMA_NUM_PARALLEL", "OLLAMA_MAX_LOADED_MODELS", "OLLAMA_MAX_QUEUE", "OLLAMA_KEEP_ALIVE", "OLLAMA_LOAD_TIMEOUT", "OLLAMA_KV_CACHE_TYPE", "OLLAMA_GPU_OVERHEAD", "OLLAMA_LLM_LIBRARY", "OLLAMA_ORIGINS", "OLLAMA_MAX_TRANSFER_STREAMS", "OLLAMA_REMOTES", "OLLAMA_AUTH", "OLLAMA_LLAMA_CPP_COMPAT", "OLLAMA_CLOUD_BASE_URL", "OLLAMA_EXPERIMENT", "OLLAMA_EDITOR"]
+)
+# Variable -> what to do instead (gone from Ollama, or ongpu's own to set).
+REPLACED = {
+    "OLLAMA_HOST": "use `ollama.listen`",
+    "OLLAMA_MODELS": "use `ollama.models_dir`",
+    "CUDA_VISIBLE_DEVICES": "use `ollama.gpus`",
+    "OLLAMA_RUNNERS_DIR": "Ollama removed it in 0.3.11; delete the line",
+    "OLLAMA_TMPDIR": "Ollama removed it in 0.5.2; delete the line",
+    "OLLAMA_MAX_VRAM": "Ollama removed it in 0.7.0; delete the line",
+    "OLLAMA_INTEL_GPU": "Ollama removed it in 0.12.11; delete the line",
+    "OLLAMA_NEW_ESTIMATES": "Ollama removed it in 0.11.11; delete the line",
+    "OLLAMA_NUM_GPU": "Ollama never read it; set num_gpu in the model",
+    "OLLAMA_GPU_LAYERS": "Ollama never read it; set num_gpu in the model",
+}
+_KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1")
+
+
+def duration(value: Any) -> Any:
+    """`90`, `90s`, `10m`, `1h30m` -> timedelta; other types are left to pydantic."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return value
+    parts = re.findall(r"(\d+)([smhd])", str(value))
+    if str(value).isdecimal():
+        return timedelta(seconds=int(value))
+    if not parts or "".join(n + u for n, u in parts) != value:
+        raise ValueError(f"{value!r} is not a duration such as 90s, 10m or 1h30m")
+    return timedelta(seconds=sum(int(number) * _UNITS[unit] for number, unit in parts))
+
+
+def window(value: str) -> str:
+    Window.parse(value)
+    return value
+
+
+def share(value: Any) -> str:
+    """A number of hosts or a percentage, as text."""
+    text = str(value).strip()
+    if not re.fullmatch(r"\d+|\d+(\.\d+)?%", text) or (text.endswith("%") and float(text[:-1]) > 100):
+        raise ValueError(f"{value!r} is neither a number of hosts (3) nor a share (5%)")
+    return text
+
+
+def version(value: Any) -> Any:
+    if isinstance(value, int | float):
+        raise ValueError(f'{value} is read as a number and may lose digits; put it in quotes: "{value}"')
+    if isinstance(value, str) and not re.fullmatch(r"v?\d+(\.\d+)*([-+.][0-9A-Za-z.~+-]+)?|auto", value):
+        raise ValueError(f"{value!r} is not a version such as 0.32.15 or 580")
+    return value.removeprefix("v") if isinstance(value, str) else value
+
+
+def sha256(value: str) -> str:
+    if not re.fullmatch(r"sha256:[0-9a-f]{64}", value):
+        raise ValueError(f"{value!r} is not sha256: followed by 64 hexadecimal digits")
+    return value
+
+
+def listen(value: str) -> str:
+    match = re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^\s:/]+):(\d{1,5})", value)
+    if not match or not 0 < int(match[2]) < 65536:
+        raise ValueError(f"{value!r} is not address:port such as 127.0.0.1:11434 (Ollama would fall back to 11434)")
+    return value
+
+
+def gpu(value: Any) -> str:
+    if not re.fullmatch(r"GPU-[0-9a-fA-F-]{36}|([0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]", str(value)):
+        raise ValueError(f"{value!r} does not name a GPU for good: use its UUID (GPU-...) or PCI address, not an index")
+    return str(value)
+
+
+def model(value: str) -> str:
+    if not re.fullmatch(r"[\w.-]+(:\d+)?(/[\w.-]+)*(:[\w.-]+)?", value, re.ASCII):
+        raise ValueError(f"{value!r} is not a model name such as llama3.1:8b")
+    return value
+
+
+def environment(values: dict[str, Any]) -> dict[str, str]:
+    """Names and values of the service's environment, as Ollama will read them; booleans as 1 and 0."""
+    return {name: _variable(name, value) for name, value in values.items()}
+
+
+def _variable(name: str, value: Any) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ValueError(f"{name!r} is not the name of an environment variable")
+    if name in REPLACED:
+        raise ValueError(f"{name} does not belong here: {REPLACED[name]}")
+    if name.startswith("OLLAMA_") and name not in KNOWN:
+        near = get_close_matches(name, KNOWN, n=1)
+        raise ValueError(f"Ollama knows no {name}" + (f"; did you mean {near[0]}?" if near else ""))
+    if isinstance(value, bool):
+        value = "1" if value else "0"
+    if not isinstance(value, str | int | float):
+        raise ValueError(f"{name} must be one value, not {type(value).__name__}")
+    text = str(value)
+    if any(char in text for char in "\n\r\0"):
+        raise ValueError(f"{name} holds a line break or NUL, which no systemd drop-in can carry")
+    if name in BOOLEANS:
+        if text.lower() not in _BOOLEANS:
+            raise ValueError(f"{name}: {text!r} would mean true to Ollama; write true or false")
+        return _BOOLEANS[text.lower()]
+    if name == "OLLAMA_KV_CACHE_TYPE" and text.lower() not in _KV_TYPES:
+        raise ValueError(f"{name}: {text!r} fails every load since Ollama 0.30; use one of {', '.join(_KV_TYPES)}")
+    return text
