@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from ongpu.host.reading import Reading
 
 Flavour = Literal["open", "proprietary", "unknown"]
+
+# 00000000:01:00.0 (nvidia-smi)   0000:01:00.0 (sysfs)   PCI:0000:01:00 (NVRM)   01:00.0 (lspci)
+_PCI = re.compile(r"(?:PCI:)?(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([0-9a-f]{2})(?:\.([0-7]))?", re.IGNORECASE)
+
+
+def pci_address(text: str) -> str | None:
+    """Any tool's spelling of a PCI address as sysfs has it: `0000:01:00.0`. None if it is none."""
+    found = _PCI.fullmatch(text.strip())
+    if not found:
+        return None
+    domain, bus, device, function = found.groups()
+    return f"{int(domain or '0', 16):04x}:{bus}:{device}.{function or '0'}".lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +61,10 @@ class KernelModule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Library:
-    """A library on the loader path: the soname's path, the file it resolves to, and the version in that name."""
+    """A library on the loader path: the soname's path, the file it resolves to, and the version in that name.
+
+    `version` is empty when the file's name carries none (a library that no driver package installed).
+    """
 
     path: str
     resolved: str
@@ -73,7 +89,11 @@ class DeviceNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceNodes:
-    """`service_user` is who runs Ollama; `service_user_may_open` = read and write on every node it needs."""
+    """`service_user` is who runs ollama.service (empty: there is none); `mode` like `0666`.
+
+    `service_user_may_open` = read and write on every node it needs that is there; the source names a node that
+    it may not open. Absent without nodes or service.
+    """
 
     nodes: tuple[DeviceNode, ...]
     service_user: str
@@ -149,7 +169,9 @@ class Nvml:
     """What NVML says, through nvidia-smi or pynvml.
 
     `exit_code` is nvidia-smi's, or the NVML return code with pynvml (0 = fine); `message` its words when it
-    failed. "No devices were found" (6) is `gpus=Known(())`; a driver that does not answer is `Unreadable`.
+    failed. "No devices were found" (6) is `gpus=Known(())`; a driver that does not answer is `Unreadable`. Without
+    a loaded kernel module nobody is asked, because asking as root could create device nodes or load the module:
+    that is 9 (driver not loaded) too, and `message` says so.
     """
 
     exit_code: int

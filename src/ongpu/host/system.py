@@ -20,7 +20,11 @@ class Disk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """`os_id`/`os_version` as in /etc/os-release (`debian`, `12`); `arch` as in `uname -m`."""
+    """`os_id`/`os_version` as in /etc/os-release (`debian`, `12`); `arch` as in `uname -m`.
+
+    `disks` has every mount of a real file system, and the directories that we write to. `tools` has every command
+    that the probe looks for, True where it is there. `virtualization` is systemd-detect-virt's word (`none`, `kvm`).
+    """
 
     hostname: str
     os_id: str
@@ -45,6 +49,11 @@ class System:
     def is_root(self) -> bool:
         return self.uid == 0
 
+    def disk_of(self, path: str) -> Disk | None:
+        """The disk that holds `path`, also when `path` is not there yet."""
+        holders = [disk for disk in self.disks if disk.path == "/" or f"{path}/".startswith(f"{disk.path}/")]
+        return max(holders, key=lambda disk: len(disk.path), default=None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
@@ -62,7 +71,12 @@ class Package:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packages:
-    """GPU-related packages. `candidates` maps a package to the version that apt/dnf would install now."""
+    """GPU-related packages, and those that ongpu's work needs.
+
+    `manager` is `apt`, `dnf`, `yum`, `zypper` or `rpm`. `candidates` maps a package to the version that apt would
+    install now (apt only: dnf takes seconds to say). `sources` are those that carry NVIDIA packages, like
+    `http://deb.debian.org/debian bookworm/non-free`. `broken` = every package that is left half-installed.
+    """
 
     manager: str
     installed: tuple[Package, ...]
@@ -104,7 +118,7 @@ class KernelLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Xid:
-    """An NVRM Xid error. `pci` is normalised (`0000:01:00.0`)."""
+    """An NVRM Xid error. `pci` as in sysfs (`0000:01:00.0`); `text` is what follows the code."""
 
     at: datetime | None
     pci: str
@@ -114,5 +128,8 @@ class Xid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelLog:
+    """What the kernel said about GPUs since boot. `dropped` = lines left out of the middle of a flood."""
+
     lines: tuple[KernelLine, ...]
     xids: tuple[Xid, ...]
+    dropped: int = 0

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from ongpu.probe.output import Output, Part
 
 # @@ongpu 1 8f14e45fceea167a
-_FIRST = re.compile(r"^@@ongpu (\d+) (\S+)$", re.MULTILINE)
+_FIRST = re.compile(r"^@@ongpu (\d+) (\S+)\r?$", re.MULTILINE)
+_RC = re.compile(r"[0-9]{1,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def split(text: str) -> Frames:
                 close_part(None)
                 name = rest
             case "rc":
-                close_part(int(rest) if rest.isdecimal() else None)
+                close_part(int(rest) if _RC.fullmatch(rest) else None)
             case "missing":
                 close_part(None, rest)
             case "done":

@@ -28,12 +28,24 @@ class Part:
         return [line for line in self.text.split("\n") if line]
 
     @property
+    def short_lines(self) -> list[str]:
+        """`lines` without those that no program writes: a pattern with two open ends needs their length squared."""
+        return [line for line in self.lines if len(line) <= 2000]
+
+    @property
+    def timed_out(self) -> bool:
+        """The command was killed by `bound`, or never finished: 124 by GNU timeout, 143 (128 + SIGTERM) by busybox."""
+        return not self.missing and self.rc in (None, 124, 137, 143)
+
+    @property
     def trouble(self) -> str:
         """Why this part cannot be trusted, in a few words; empty when it can."""
         if self.missing:
             return f"{self.missing} is not installed"
         if self.rc is None:
             return "cut off (time or size limit)"
+        if self.timed_out:
+            return "no answer within its time limit"
         if self.rc:
             last = self.lines[-1].strip() if self.lines else "no output"
             return f"exit {self.rc}: {last[:200]}"

@@ -10,6 +10,8 @@ imitate a marker):
     @@N missing TOOL         instead of output: the tool is not installed
     @@N done NAME            the section ran to its end
     @@N end                  the script ran to its end
+
+A background section that its reader gave up on dies at its next write, or when what it waits for ends.
 """
 
 from __future__ import annotations
@@ -24,23 +26,30 @@ PROTOCOL = 1
 # as nvidia-smi does on a dead GPU) cannot be killed, but its pipe can be abandoned. The section runs in the
 # background for the same reason: the shell must not wait for it. `cat` reads because it does not buffer: what
 # came before the limit is kept. Without `timeout` (very old busybox) only the caller's time limit is left.
-_HEAD = r"""{
+# `p` gives back the command's exit code, so that a section can choose its next command. `show` prints
+# "PATH<tab>FIRST LINE" of each file that it may read, without a fork.
+_HEAD = r"""{ {
 export LC_ALL=C
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
 umask 077
 N=$(od -An -N8 -tx1 /dev/urandom 2>/dev/null | tr -d ' \n'); [ -n "$N" ] || N=x$$
 have() { command -v "$1" >/dev/null 2>&1; }
-p() { printf '\n@@%s part %s\n' "$N" "$1"; shift; ( "$@" ) 2>&1; printf '\n@@%s rc %s\n' "$N" "$?"; }
+p() { printf '\n@@%s part %s\n' "$N" "$1"; shift; ( "$@" ) 2>&1; P=$?; printf '\n@@%s rc %s\n' "$N" "$P"; return "$P"; }
 need() { have "$2" && return 0; printf '\n@@%s part %s\n\n@@%s missing %s\n' "$N" "$1" "$N" "$2"; return 1; }
+show() { for F; do
+  [ -f "$F" ] && [ -r "$F" ] || continue
+  V=; IFS= read -r V <"$F"; printf '%s\t%s\n' "$F" "$V"
+done; }
 if ! have timeout; then bound() { shift; "$@"; }
 elif timeout 1 true 2>/dev/null; then bound() { timeout "$@"; }
 else bound() { timeout -t "$@"; }; fi
 section() { printf '\n@@%s section %s\n' "$N" "$1"
-  { { "sec_$1"; printf '\n@@%s done %s\n' "$N" "$1"; } 2>&1 & } | bound "$2" cat | head -c "$3" | tr '\000\200-\377' '?'
+  { { "sec_$1"; printf '\n@@%s done %s\n' "$N" "$1"; } 2>&1 & } | bound "$2" cat | head -c "$3"
 }
 printf '@@ongpu %s %s\n' """
 
 _TAIL = r"""printf '\n@@%s end\n' "$N"
+} | tr '\000\200-\377' '?'
 exit 0
 } </dev/null
 """
