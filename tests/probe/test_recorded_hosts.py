@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,9 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ongpu.host import codec
 from ongpu.host.ollama import Api, Journal, OllamaInstall, Service
 from ongpu.host.ollama_log import discoveries, loads
 from ongpu.host.reading import Absent, Known, Unreadable
+from ongpu.host.redact import redact
+from ongpu.host.snapshot import HostSnapshot
 from ongpu.host.system import ManagedFiles
 from ongpu.probe import frame
 from ongpu.probe.output import Output, Part
@@ -182,6 +187,16 @@ def test_api() -> None:
     stopped: Api = value("trixie-stopped", "api")
     assert isinstance(stopped.version, Absent)
     assert isinstance(stopped.loaded, Absent)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_recorded_host_survives_the_way_through_json(host: str) -> None:
+    read = {name: reading(host, name) for name in SECTIONS}
+    snapshot = replace(HostSnapshot.unreadable("not part of this recording"), **read)
+    assert codec.load(json.loads(json.dumps(codec.dump(snapshot)))) == snapshot
+    clean = json.dumps(codec.dump(redact(snapshot)))
+    assert "http://u:p@x:1" not in clean  # the proxy in the recorded settings
+    assert codec.load(json.loads(clean)) == redact(snapshot)
 
 
 @given(st.sampled_from(HOSTS), st.data())
