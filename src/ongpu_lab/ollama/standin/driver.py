@@ -189,7 +189,8 @@ def _fake(path: Path) -> Driver:
             pci_id=gpu["pci_id"],
             compute=(int(gpu["compute"][0]), int(gpu["compute"][1])),
             total=gpu["total_mib"] << 20,
-            free=max(0, gpu["total_mib"] - gpu.get("used_mib", 0) - held.get(number, 0)) << 20,
+            free=max(0, gpu["total_mib"] - gpu.get("used_mib", 0) - (0 if gpu.get("constant") else held.get(number, 0)))
+            << 20,
             integrated=gpu.get("integrated", False),
         )
         for number, gpu in enumerate(facts["gpus"])

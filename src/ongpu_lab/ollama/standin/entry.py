@@ -12,6 +12,10 @@ def main(words: list[str]) -> int:
     lab.guard(program)
     try:
         if program == "llama-server":
+            if "--model" not in words:  # a probe; it needs less of the program
+                from .probes import llama_server_probe
+
+                return llama_server_probe(words)
             from .llama_server import main as llama_server
 
             return llama_server(words)

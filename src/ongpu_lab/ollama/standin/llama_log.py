@@ -8,9 +8,8 @@ from typing import Any
 
 from .fit import MIB, Card
 from .gguf import TENSOR_TYPES, Model
+from .probes import BUILD
 from .sizing import Placement, Settings, Sizer, Use
-
-BUILD = "build 0 (4df29be4f) with GNU 12.2.0 for Linux x86_64"
 
 
 def say(line: str) -> None:

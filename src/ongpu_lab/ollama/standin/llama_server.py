@@ -21,33 +21,12 @@ _say = llama_log.say
 
 
 def main(words: list[str]) -> int:
-    if "--version" in words:
-        _say("version: 0.1.0-dev (build 0, commit 4df29be4f)")
-        _say("built with GNU 12.2.0 for Linux x86_64")
-        return 0
     try:
         options = arguments.parse(words)
     except arguments.BadArgument as error:
         _say(str(error))
         return 1
-    if "--list-devices" in options.flags:
-        return probes.list_devices()
-    if "model" not in options.values:
-        return _without_model()
     return _Load(options).run()
-
-
-def _without_model() -> int:
-    """The start-up that Ollama's discovery reads; it kills this process when it has seen the system_info line."""
-    probes.slow()
-    for line in (
-        f"common_params_print_info: {llama_log.BUILD}",
-        "common_params_print_info: verbosity = 2147483647 (adjust with the `-lv N` CLI arg)",
-        probes.system_info(),
-    ):
-        _say(f"0.00.010.000 I cmn  common_param: {line}")
-    time.sleep(30)
-    return 0
 
 
 class _Load:

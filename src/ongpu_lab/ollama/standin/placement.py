@@ -43,9 +43,9 @@ def parallel(model: Model) -> int:
 def batch(model: Model, context: int, devices: list[Device]) -> int:
     """The automatic batch: more for a large context where the memory allows it."""
     wanted = 2048 if context > 32768 else 1024 if context > 4096 else 512
-    free = sum(device.free for device in devices)
+    free = sum(device.free for device in devices) if devices else fit.system_memory("MemAvailable")
     surcharge = {1024: 768 << 20, 2048: 2 * GIB}
-    while wanted > 512 and (not devices or predicted(model, context) + surcharge[wanted] > free * 8 // 10):
+    while wanted > 512 and predicted(model, context) + surcharge[wanted] > free * 8 // 10:
         wanted //= 2
     return wanted
 

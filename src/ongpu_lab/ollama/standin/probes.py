@@ -11,6 +11,8 @@ from typing import Any
 from . import driver, gojson, lab, layout
 
 _NO_LIBCUDA = "libcuda.so.1: cannot open shared object file: No such file or directory"
+BUILD = "build 0 (4df29be4f) with GNU 12.2.0 for Linux x86_64"
+_STOPPED = 30
 CPU_FEATURES = "SSE3 = 1 | SSSE3 = 1 | AVX = 1 | AVX2 = 1 | F16C = 1 | FMA = 1 | BMI2 = 1 | LLAMAFILE = 1 | REPACK = 1"
 
 
@@ -65,6 +67,29 @@ def slow() -> None:
     delay = lab.Knobs().number("discovery", "delay")
     if delay:
         time.sleep(delay)
+
+
+def llama_server_probe(words: list[str]) -> int:
+    """`llama-server` without a model: its version, its devices, or a start for Ollama's discovery."""
+    if "--version" in words:
+        print(
+            "version: 0.1.0-dev (build 0, commit 4df29be4f)",
+            "built with GNU 12.2.0 for Linux x86_64",
+            sep="\n",
+            file=sys.stderr,
+        )
+        return 0
+    if "--list-devices" in words:
+        return list_devices()
+    slow()
+    for line in (
+        f"common_params_print_info: {BUILD}",
+        "common_params_print_info: verbosity = 2147483647 (adjust with the `-lv N` CLI arg)",
+        system_info(),
+    ):
+        print(f"0.00.010.000 I cmn  common_param: {line}", file=sys.stderr, flush=True)
+    time.sleep(_STOPPED)  # Ollama ends this process when it has seen the last line
+    return 0
 
 
 def list_devices() -> int:

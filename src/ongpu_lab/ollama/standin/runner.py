@@ -72,7 +72,14 @@ class Runner:
     last_line: float = 0.0
 
     def alive(self) -> bool:
-        return self.process.poll() is None
+        """A killed process whose last threads are still ending is dead."""
+        if self.process.poll() is not None:
+            return False
+        try:
+            stat = Path(f"/proc/{self.process.pid}/stat").read_text()
+        except OSError:
+            return False
+        return stat.rpartition(")")[2].split()[0] not in "ZX"
 
     def stop(self) -> None:
         """SIGKILL, as the real server does it."""

@@ -48,9 +48,10 @@ def _run() -> None:
     scheduler: Scheduler | None = None
 
     def stop(number: int, frame: object) -> None:
+        wire.cut_all()  # as http.Server.Close does it: nobody is waited for
         if scheduler:
             scheduler.kill_all()
-        os._exit(0)  # every connection is cut at once, as http.Server.Close does it
+        os._exit(0)
 
     golog.setup(envconfig.log_level())
     golog.info("routes.go:1951", "server config", env=envconfig.as_map())

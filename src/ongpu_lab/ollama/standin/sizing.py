@@ -228,7 +228,8 @@ class Sizer:
             return str(2 * self.layers + 2)
         layers = {t.layer for t in self.model.tensors if t.layer is not None and placement.of(t) == HOST}
         if layers:
-            return f"{3 * len(layers) + 1} (with bs={self.settings.ubatch}), {2 * len(layers) + 2} (with bs=1)"
+            large = 3 * len(layers) + (1 if len(layers) == self.layers else 2)
+            return f"{large} (with bs={self.settings.ubatch}), {2 * len(layers) + 2} (with bs=1)"
         return str(1 + len(used))
 
 

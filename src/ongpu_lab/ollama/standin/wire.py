@@ -59,6 +59,16 @@ Handler = Callable[[Request], Response]
 AccessLog = Callable[[Request, int, float], None]
 
 
+_open: set[socket.socket] = set()
+
+
+def cut_all() -> None:
+    """Close every connection at once, whatever is being answered on it."""
+    for connection in list(_open):
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+
+
 class Gone(Exception):
     """The client closed the connection."""
 
@@ -76,21 +86,29 @@ def serve(listener: socket.socket, handler: Handler, access_log: AccessLog | Non
 
 def _connection(connection: socket.socket, client: str, handler: Handler, access_log: AccessLog | None) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    _open.add(connection)
+    try:
+        with contextlib.suppress(OSError, Gone, ValueError), connection:
+            _answer_all(connection, client, handler, access_log)
+    finally:
+        _open.discard(connection)
+
+
+def _answer_all(connection: socket.socket, client: str, handler: Handler, access_log: AccessLog | None) -> None:
     pending = b""
-    with contextlib.suppress(OSError, Gone), connection:
-        while True:
-            request, pending = _read(connection, client, pending)
-            if request is None:
-                return
-            start = time.monotonic()
-            response = handler(request)
-            try:
-                _send(connection, request, response)
-            finally:
-                if access_log:
-                    access_log(request, response.status, time.monotonic() - start)
-            if request.headers.get("connection", "").lower() == "close":
-                return
+    while True:
+        request, pending = _read(connection, client, pending)
+        if request is None:
+            return
+        start = time.monotonic()
+        response = handler(request)
+        try:
+            _send(connection, request, response)
+        finally:
+            if access_log:
+                access_log(request, response.status, time.monotonic() - start)
+        if request.headers.get("connection", "").lower() == "close":
+            return
 
 
 def _read(connection: socket.socket, client: str, data: bytes) -> tuple[Request | None, bytes]:
