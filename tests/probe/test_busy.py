@@ -23,7 +23,7 @@ def look(name: str) -> str:
 def reasons(text: str) -> str:
     found = busy.parse(text)
     assert isinstance(found, Busy), found
-    return "; ".join(found.why)
+    return found.why
 
 
 def test_idle() -> None:

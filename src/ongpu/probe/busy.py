@@ -26,9 +26,9 @@ CPU_PERCENT = 30  # of one core, between the samples: more is work
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Something is served, loaded, pulled or created; each reason in a few words."""
+    """Something is served, loaded, pulled or created; the reasons, with `; ` between them."""
 
-    why: tuple[str, ...]
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def decide(output: Output) -> Busy | Idle | Blind:
         *_work(first, second, pid, float(words[2]) if re.fullmatch(r"[\d.]{1,5}", words[2]) else 2.0),
     ]
     if why:
-        return Busy(tuple(why))
+        return Busy("; ".join(why))
     if any(number(option(command, "--port")) is None for command in runners.values()):
         return Blind("a runner names no port on its command line")
     return _blind(output, first, second, pid) or Idle(
