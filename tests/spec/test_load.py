@@ -111,7 +111,7 @@ def test_a_missing_lab_key_says_what_to_do(tmp_path: Path) -> None:
         load(write(tmp_path, text))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
 @given(st.text() | st.text(alphabet="ab: {}[]-\n'\"&*!|>#1,"))
 def test_any_text_is_a_fleet_or_an_error_of_ours(tmp_path: Path, text: str) -> None:
     (tmp_path / "fleet.yaml").write_text(text, encoding="utf-8", errors="surrogatepass")

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from ongpu.errors import ConfigError
 from ongpu.spec.model import HostSpec
+from ongpu.spec.sentences import in_words
 
 
 def from_data(data: Mapping[str, Any]) -> HostSpec:
@@ -17,7 +18,8 @@ def from_data(data: Mapping[str, Any]) -> HostSpec:
     try:
         return HostSpec.model_validate(dict(data))
     except ValidationError as error:
-        lines = [
-            f"{name}: ongpu.{'.'.join(str(part) for part in e['loc'])}: {e['msg'].lower()}" for e in error.errors()
-        ]
+        lines = []
+        for problem in error.errors():
+            path = tuple(str(part) for part in problem["loc"])
+            lines.append(f"{name}: ongpu.{'.'.join(path)}: {in_words(path, dict(problem))}")
         raise ConfigError("\n".join(lines)) from None

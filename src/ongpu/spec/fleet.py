@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from ongpu.spec.merge import expand, merge
+from ongpu.spec.merge import MAX_HOSTS, expand, merge
+from ongpu.spec.misplaced import misplaced, without
 from ongpu.spec.model import HostSpec
+from ongpu.spec.sentences import in_words, near
 from ongpu.spec.tree import Path, Tree
 
+# gpu01   gpu01.example.net   192.0.2.7   2001:db8::1   @local
+_HOST_NAME = re.compile(r"[^\s,\[\]]{1,253}")
 _TOP = ("version", "defaults", "groups", "hosts", "releases", "rollout")
 
 
@@ -39,7 +43,7 @@ class Builder:
         for key, value in tree.value.items():
             line = f"{file}:{tree.lines[(key,)]}"
             if key not in _TOP:
-                self.errors.append(f"{line}: {key}: unknown key{_near(key, _TOP)}")
+                self.errors.append(f"{line}: {key}: unknown key{near(key, _TOP)}")
             elif key == "version":
                 if value != 1:
                     self.errors.append(f"{line}: version: {value!r} is not 1, the only version there is")
@@ -47,7 +51,7 @@ class Builder:
                 self.errors.append(f"{line}: {key}: expected keys and values")
             else:
                 self._take(key, value or {}, file, tree)
-        self.where.update({path: f"{file}:{line}" for path, line in tree.lines.items()} | {})
+        self.where.update({path: f"{file}:{line}" for path, line in tree.lines.items()})
 
     def _take(self, part: str, values: dict[str, Any], file: str, tree: Tree) -> None:
         for name, value in values.items():
@@ -64,121 +68,125 @@ class Builder:
         hosts: list[HostSpec] = []
         data: dict[str, dict[str, Any]] = {}
         skipped: dict[str, str] = {}
-        for name, (key, entry) in self._hosts().items():
-            groups = self._groups(key, entry)
-            own = {k: v for k, v in entry.items() if k not in ("groups", "skip")}
-            if entry.get("skip"):
-                skipped[name] = str(entry["skip"])
+        self._clear_misplaced()
+        for name, keys in self._hosts().items():
+            groups = self._groups(keys)
+            if reason := self._skip(keys):
+                skipped[name] = reason
                 continue
-            merged = self.parts["defaults"]
-            for group in groups:
-                merged = merge(merged, self.parts["groups"][group] or {})
-            merged = merge(merged, own)
-            for part in ("releases", "rollout"):
-                if self.parts[part]:
-                    merged = {**merged, part: self.parts[part]}
-            origin = self.where.get(("hosts", key), "")
-            merged = {**merged, "name": name, "groups": groups, "origin": origin}
-            spec = self._checked(key, groups, merged)
+            merged = {**self._merged(keys, groups), "name": name, "groups": groups}
+            merged["origin"] = self.where.get(("hosts", keys[-1]), "")
+            spec = self._checked(keys, groups, merged)
             if spec is not None:
                 hosts.append(spec)
                 data[name] = merged
         self.errors = list(dict.fromkeys(self.errors))
         return Fleet(tuple(hosts), data, skipped)
 
-    def _hosts(self) -> dict[str, tuple[str, dict[str, Any]]]:
-        """Host -> the key that declares it. An explicit host refines the range that contains it."""
-        found: dict[str, tuple[str, dict[str, Any]]] = {}
-        explicit = []
-        for key, entry in self.parts["hosts"].items():
+    def _merged(self, keys: list[str], groups: list[str]) -> dict[str, Any]:
+        """defaults < groups in order < range < the host's own entry; each may remove what an earlier one gave."""
+        layers = [self.parts["defaults"]]
+        layers += [self.parts["groups"][group] or {} for group in groups]
+        layers += [self.parts["hosts"][key] or {} for key in keys]
+        merged: dict[str, Any] = {}
+        for layer in layers:
+            merged = merge(merged, {key: value for key, value in layer.items() if key not in ("groups", "skip")})
+        return {**merged, **{part: self.parts[part] for part in ("releases", "rollout") if self.parts[part]}}
+
+    def _clear_misplaced(self) -> None:
+        self.parts["defaults"] = self._without_misplaced("defaults", ("defaults",), self.parts["defaults"])
+        for part in ("groups", "hosts"):
+            for name, entry in self.parts[part].items():
+                self.parts[part][name] = self._without_misplaced(part, (part, name), entry or {})
+
+    def _without_misplaced(self, part: str, at: Path, entry: dict[str, Any]) -> dict[str, Any]:
+        for path, sentence in misplaced(part, entry):
+            place = (*at, *path)
+            self.errors.append(f"{self.where.get(place, 'inventory')}: {'.'.join(place)}: {sentence}")
+        return without(part, entry)
+
+    def _hosts(self) -> dict[str, list[str]]:
+        """Host -> the keys that declare it: a range, its own, or its own that refines the range that contains it."""
+        found: dict[str, list[str]] = {}
+        explicit: list[str] = []
+        for key in self.parts["hosts"]:
+            place = self.where[("hosts", key)]
             try:
                 names = expand(key)
             except ValueError as error:
-                self.errors.append(f"{self.where[('hosts', key)]}: {error}")
+                self.errors.append(f"{place}: {error}")
                 continue
-            if names == [key]:
-                explicit.append((key, entry or {}))
-                continue
-            for name in names:
-                if name in found:
-                    place = self.where[("hosts", key)]
-                    self.errors.append(f"{place}: hosts.{key}: {name} is also in {found[name][0]}")
-                found[name] = (key, entry or {})
-        for name, entry in explicit:
-            found[name] = (name, merge(found[name][1], entry) if name in found else entry)
+            if not _HOST_NAME.fullmatch(names[0]):
+                self.errors.append(f"{place}: hosts.{key}: neither a host's name nor a range such as gpu[01:40]")
+            elif names == [key]:
+                explicit.append(key)
+            else:
+                self._add_range(found, key, names)
+            if len(found) > MAX_HOSTS:
+                self.errors.append(f"{place}: more than {MAX_HOSTS:,} hosts")
+                return {}
+        for name in explicit:
+            found[name] = [*found.get(name, []), name]
         return found
 
-    def _groups(self, key: str, entry: dict[str, Any]) -> list[str]:
-        asked = entry.get("groups") or []
+    def _add_range(self, found: dict[str, list[str]], key: str, names: list[str]) -> None:
+        for name in names:
+            if name in found:
+                self.errors.append(f"{self.where[('hosts', key)]}: hosts.{key}: {name} is also in {found[name][0]}")
+            found[name] = [key]
+
+    def _last(self, keys: list[str], name: str) -> tuple[str, Any]:
+        """The last of a host's entries that has this key, and its value."""
+        for key in reversed(keys):
+            entry = self.parts["hosts"][key]
+            if name in entry:
+                return key, entry[name]
+        return keys[-1], None
+
+    def _skip(self, keys: list[str]) -> str:
+        key, reason = self._last(keys, "skip")
+        if reason is None or reason is False:
+            return ""
+        if isinstance(reason, bool) or not isinstance(reason, str | int | float) or not str(reason).strip():
+            place = self.where.get(("hosts", key, "skip"), "inventory")
+            self.errors.append(f'{place}: hosts.{key}.skip: give the reason as text, such as "RMA until Friday"')
+            return "no reason given"
+        return str(reason)
+
+    def _groups(self, keys: list[str]) -> list[str]:
+        key, asked = self._last(keys, "groups")
+        asked = [] if asked is None else asked
         place = self.where.get(("hosts", key, "groups"), self.where.get(("hosts", key), ""))
-        if not isinstance(asked, list):
-            self.errors.append(f"{place}: hosts.{key}.groups: expected a list such as [h100]")
+        if not isinstance(asked, list) or not all(isinstance(group, str) for group in asked):
+            self.errors.append(f"{place}: hosts.{key}.groups: expected a list of names such as [h100]")
             return []
         known = self.parts["groups"]
         for group in asked:
             if group not in known:
-                self.errors.append(f"{place}: hosts.{key}.groups: there is no group {group!r}{_near(group, known)}")
+                self.errors.append(f"{place}: hosts.{key}.groups: there is no group {group!r}{near(group, known)}")
         return [group for group in asked if group in known]
 
-    def _checked(self, key: str, groups: list[str], merged: dict[str, Any]) -> HostSpec | None:
+    def _checked(self, keys: list[str], groups: list[str], merged: dict[str, Any]) -> HostSpec | None:
         try:
             return HostSpec.model_validate(merged)
         except ValidationError as error:
             for problem in error.errors():
                 path = tuple(str(part) for part in problem["loc"])
-                place, shown = self._place(key, groups, path)
+                place, shown = self._place(keys, groups, path)
                 self.errors.append(f"{place}: {shown}: {in_words(path, dict(problem))}")
             return None
 
-    def _place(self, key: str, groups: list[str], path: Path) -> tuple[str, str]:
+    def _place(self, keys: list[str], groups: list[str], path: Path) -> tuple[str, str]:
         """Where a merged value came from: the host, else the last group that has it, else defaults."""
-        sources = [("hosts", key), *(("groups", group) for group in reversed(groups)), ("defaults",)]
+        sources = [
+            *(("hosts", key) for key in reversed(keys)),
+            *(("groups", group) for group in reversed(groups)),
+            ("defaults",),
+        ]
         if path[0] in ("releases", "rollout"):
             sources = [()]
         for length in range(len(path), 0, -1):
             for source in sources:
                 if (*source, *path[:length]) in self.where:
                     return self.where[(*source, *path[:length])], ".".join((*source, *path))
-        return self.where.get(("hosts", key), "inventory"), ".".join(("hosts", key, *path))
-
-
-def in_words(path: Path, problem: dict[str, Any]) -> str:
-    """A pydantic error as one sentence for an operator."""
-    given = problem.get("input")
-    match problem["type"]:
-        case "extra_forbidden":
-            return "unknown key" + _near(path[-1], _fields(path[:-1]))
-        case "missing":
-            return "is missing"
-        case "literal_error":
-            return f"{given!r} is not one of {problem['ctx']['expected']}"
-        case "string_type" if isinstance(given, int | float):
-            return f'{given} is read as a number or boolean; put it in quotes: "{given}"'
-        case "value_error":
-            return str(problem["ctx"]["error"])
-        case _:
-            return f"{problem['msg'][:1].lower()}{problem['msg'][1:]}, got {given!r}"
-
-
-def _near(word: object, words: object) -> str:
-    known = [str(one) for one in words]  # type: ignore[attr-defined]
-    near = get_close_matches(str(word), known, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}" if known else ""
-
-
-def _fields(path: Path) -> list[str]:
-    """The keys that are known at a path of HostSpec."""
-    model: type[BaseModel] | None = HostSpec
-    for part in path:
-        info = model.model_fields.get(part) if model else None
-        inner = list(_models(info.annotation)) if info else [model] if model else []
-        model = inner[0] if inner else None
-    hidden = {"name", "origin", "key_text"}
-    return [f.alias or name for name, f in model.model_fields.items() if name not in hidden] if model else []
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _models(inner)
+        return self.where.get(("hosts", keys[-1]), "inventory"), ".".join(("hosts", keys[-1], *path))

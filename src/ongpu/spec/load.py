@@ -10,7 +10,7 @@ from ongpu.spec.fleet import Builder, Fleet
 from ongpu.spec.tree import Tree, parse
 
 _FILE_KEYS = ("config", "known_hosts", "key")
-MAX_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 4 * 1024 * 1024  # thousands of hosts; reading it takes a minute
 
 
 def load(directory: str | Path) -> Fleet:
@@ -58,8 +58,15 @@ def _resolve(value: Any, base: Path) -> None:
             names = _FILE_KEYS if key == "ssh" else ("key",) if key == "repository" else ()
             for name in names:
                 if isinstance(inner.get(name), str):
-                    inner[name] = str((base / Path(inner[name]).expanduser()).resolve())
+                    inner[name] = _absolute(base, inner[name])
             _resolve(inner, base)
+
+
+def _absolute(base: Path, path: str) -> str:
+    try:
+        return str((base / Path(path).expanduser()).resolve())
+    except (OSError, RuntimeError, ValueError):  # no such user, a loop of links, NUL: said when it is opened
+        return path
 
 
 def _with_keys(fleet: Fleet) -> Fleet:
@@ -83,7 +90,7 @@ def _with_keys(fleet: Fleet) -> Fleet:
 def _key(path: str, origin: str) -> str:
     try:
         return Path(path).read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # not ASCII, a NUL in the path
         why = getattr(error, "strerror", None) or "not an armoured key"
         hint = "; the lab makes it: run `ongpu lab up`" if ".lab" in Path(path).parts else ""
         raise ConfigError(f"driver.repository.key: {path}: {why}{hint}", origin) from None

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 # gpu-a[001:400]
-_RANGE = re.compile(r"\[(\d+):(\d+)\]")
+_RANGE = re.compile(r"\[([0-9]{1,9}):([0-9]{1,9})\]")
+MAX_HOSTS = 100_000
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,15 +27,14 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 def expand(name: str) -> list[str]:
     """`gpu[01:03]` -> gpu01, gpu02, gpu03. Raises ValueError for a range that runs backwards or is too large."""
-    match = _RANGE.search(name)
-    if not match:
-        return [name]
-    first, last = int(match[1]), int(match[2])
-    if last < first or last - first >= 100_000:
-        raise ValueError(f"{name}: the range {match[0]} must rise, and hold fewer than 100,000 hosts")
-    width = len(match[1])
-    return [
-        host
-        for number in range(first, last + 1)
-        for host in expand(f"{name[: match.start()]}{number:0{width}d}{name[match.end() :]}")
-    ]
+    found = [name]
+    count = 1
+    for first, last in _RANGE.findall(name):
+        count *= int(last) - int(first) + 1
+        if int(last) < int(first) or count > MAX_HOSTS:
+            raise ValueError(f"{name}: a range must rise, and hold at most {MAX_HOSTS:,} hosts")
+    while match := _RANGE.search(found[0]):
+        first, last, width = int(match[1]), int(match[2]), len(match[1])
+        numbers = [f"{number:0{width}d}" for number in range(first, last + 1)]
+        found = [_RANGE.sub(number, one, count=1) for one in found for number in numbers]
+    return found

@@ -8,13 +8,20 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from ongpu.spec import values
 
-Share = Annotated[str, BeforeValidator(values.share)]
-VersionText = Annotated[str, BeforeValidator(values.version)]
-Sha256 = Annotated[str, AfterValidator(values.sha256)]
+# What an editor may check while one types; the validators say the rest.
+_SHARE = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?%?$"}]}
+_DURATION = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^([0-9]+[smhd]?)+$"}]}
+_VERSION = {"type": "string", "pattern": "^v?[0-9]"}
+_SHA256 = {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}
+_ENVIRONMENT = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
+
+Share = Annotated[str, BeforeValidator(values.share), WithJsonSchema(_SHARE)]
+VersionText = Annotated[str, BeforeValidator(values.version), WithJsonSchema(_VERSION)]
+Sha256 = Annotated[str, AfterValidator(values.sha256), WithJsonSchema(_SHA256)]
 
 
 class Strict(BaseModel):
@@ -38,12 +45,16 @@ class Ssh(Strict):
 class Repository(Strict):
     """A package repository in NVIDIA's layout; default: NVIDIA's own for the host's distribution."""
 
-    url: Annotated[str | None, Field(description="https URL of the directory that holds InRelease.")] = None
+    url: Annotated[
+        Annotated[str, AfterValidator(values.url)] | None,
+        Field(description="https URL of the directory that holds InRelease."),
+    ] = None
     key: Annotated[
         str | None, Field(description="File on the controller with the repository's armoured public key.")
     ] = None
     key_fingerprint: Annotated[
-        str | None, Field(description="Fingerprint that the key fetched from the repository must have.")
+        Annotated[str, AfterValidator(values.fingerprint)] | None,
+        Field(description="Fingerprint that the key fetched from the repository must have."),
     ] = None
     key_text: Annotated[str | None, Field(exclude=True, description="Content of `key`; filled by the loader.")] = None
 
@@ -71,7 +82,10 @@ class ServicePolicy(Strict):
         Field(description='Maintenance window, e.g. "Sat 02:00-05:00 Europe/Berlin"; default: always.'),
     ] = None
     drain: Annotated[
-        timedelta, BeforeValidator(values.duration), Field(description="How long to wait until nothing is served.")
+        timedelta,
+        BeforeValidator(values.duration),
+        WithJsonSchema(_DURATION),
+        Field(description="How long to wait until nothing is served."),
     ] = timedelta(minutes=10)
     max_unavailable: Annotated[
         Share, Field(description="Hosts that may be restarted at the same time: a number or a share (5%).")
@@ -86,13 +100,19 @@ class Ollama(Strict):
     listen: Annotated[str, AfterValidator(values.listen), Field(description="address:port for OLLAMA_HOST.")] = (
         "127.0.0.1:11434"
     )
-    models_dir: Annotated[str | None, Field(description="OLLAMA_MODELS; default: in the service user's home.")] = None
+    models_dir: Annotated[
+        Annotated[str, AfterValidator(values.directory)] | None,
+        Field(description="OLLAMA_MODELS; default: in the service user's home."),
+    ] = None
     gpus: Annotated[
         Literal["all"] | list[Annotated[str, BeforeValidator(values.gpu)]],
         Field(description="all, or a list of GPU UUIDs or PCI addresses."),
     ] = "all"
     env: Annotated[
-        dict[str, Any], AfterValidator(values.environment), Field(description="Environment of the service.")
+        dict[str, Any],
+        AfterValidator(values.environment),
+        WithJsonSchema(_ENVIRONMENT),
+        Field(description="Environment of the service."),
     ] = {}
 
 
@@ -103,7 +123,7 @@ class ModelSpec(Strict):
     context: Annotated[int | None, Field(ge=4, description="num_ctx per request slot.")] = None
     kv_cache_type: Literal["f16", "q8_0", "q4_0"] | None = None
     parallel: Annotated[int | None, Field(ge=1, le=64)] = None
-    min_tokens_per_second: Annotated[float | None, Field(gt=0)] = None
+    min_tokens_per_second: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
 
 
 class Expect(Strict):
@@ -120,7 +140,10 @@ class Release(Strict):
 
     amd64: Sha256 | None = None
     arm64: Sha256 | None = None
-    from_: Annotated[str | None, Field(alias="from", description="Base URL that holds the release's files.")] = None
+    from_: Annotated[
+        Annotated[str, AfterValidator(values.url)] | None,
+        Field(alias="from", description="Base URL that holds the release's files."),
+    ] = None
 
 
 class Releases(Strict):

@@ -14,11 +14,35 @@ _BOOLEANS = {"true": "1", "false": "0", "1": "1", "0": "0", "t": "1", "f": "0"}
 
 # Ollama's own boolean variables (envconfig/config.go): any word but Go's booleans silently means true there.
 BOOLEANS = frozenset(
-    ["OLLAMA_FLASH_ATTENTION", "OLLAMA_SCHED_SPREAD", "OLLAMA_VULKAN", "OLLAMA_IGPU_ENABLE", "OLLAMA_NOPRUNE", "OLLAMA_NO_CLOUD", "OLLAMA_NOHISTORY", "OLLAMA_DEBUG_LOG_REQUESTS", "OLLAMA_GO_TEMPLATE"]
+    [
+        "OLLAMA_FLASH_ATTENTION",
+        "OLLAMA_SCHED_SPREAD",
+        "OLLAMA_VULKAN",
+        "OLLAMA_IGPU_ENABLE",
+        "OLLAMA_NOPRUNE",
+        "OLLAMA_NO_CLOUD",
+        "OLLAMA_NOHISTORY",
+        "OLLAMA_DEBUG_LOG_REQUESTS",
+        "OLLAMA_GO_TEMPLATE",
+    ]
 )
-KNOWN = BOOLEANS | frozenset(
-    ["OLLAMA_DEBUG", "OLLAMA_CONTEXT_LENGTH", "OLLAMA_NUM_PARALLEL", "OLLAMA_MAX_LOADED_MODELS", "OLLAMA_MAX_QUEUE", "OLLAMA_KEEP_ALIVE", "OLLAMA_LOAD_TIMEOUT", "OLLAMA_KV_CACHE_TYPE", "OLLAMA_GPU_OVERHEAD", "OLLAMA_LLM_LIBRARY", "OLLAMA_ORIGINS", "OLLAMA_MAX_TRANSFER_STREAMS", "OLLAMA_REMOTES", "OLLAMA_AUTH", "OLLAMA_LLAMA_CPP_COMPAT", "OLLAMA_CLOUD_BASE_URL", "OLLAMA_EXPERIMENT", "OLLAMA_EDITOR"]
+# Whole numbers and durations: anything else is silently replaced by the default there.
+WHOLE_NUMBERS = frozenset(
+    [
+        "OLLAMA_CONTEXT_LENGTH",
+        "OLLAMA_NUM_PARALLEL",
+        "OLLAMA_MAX_LOADED_MODELS",
+        "OLLAMA_MAX_QUEUE",
+        "OLLAMA_GPU_OVERHEAD",
+        "OLLAMA_MAX_TRANSFER_STREAMS",
+    ]
 )
+DURATIONS = frozenset(["OLLAMA_KEEP_ALIVE", "OLLAMA_LOAD_TIMEOUT"])
+_OTHERS = (
+    "OLLAMA_DEBUG OLLAMA_KV_CACHE_TYPE OLLAMA_LLM_LIBRARY OLLAMA_ORIGINS OLLAMA_REMOTES OLLAMA_AUTH "
+    "OLLAMA_LLAMA_CPP_COMPAT OLLAMA_CLOUD_BASE_URL OLLAMA_EXPERIMENT OLLAMA_EDITOR"
+)
+KNOWN = BOOLEANS | WHOLE_NUMBERS | DURATIONS | frozenset(_OTHERS.split())
 # Variable -> what to do instead (gone from Ollama, or ongpu's own to set).
 REPLACED = {
     "OLLAMA_HOST": "use `ollama.listen`",
@@ -29,9 +53,15 @@ REPLACED = {
     "OLLAMA_MAX_VRAM": "Ollama removed it in 0.7.0; delete the line",
     "OLLAMA_INTEL_GPU": "Ollama removed it in 0.12.11; delete the line",
     "OLLAMA_NEW_ESTIMATES": "Ollama removed it in 0.11.11; delete the line",
+    "OLLAMA_NEW_ENGINE": "Ollama removed it in 0.30.0; delete the line",
+    "OLLAMA_MULTIUSER_CACHE": "Ollama removed it in 0.30.0; delete the line",
+    "OLLAMA_SKIP_MEMORY_CHECKS": "Ollama never read it; delete the line",
     "OLLAMA_NUM_GPU": "Ollama never read it; set num_gpu in the model",
     "OLLAMA_GPU_LAYERS": "Ollama never read it; set num_gpu in the model",
 }
+# 24h   1h30m   300 (seconds)   -1 (for ever)          Go, time.ParseDuration
+_GO_DURATION = re.compile(r"[-+]?(?:\d+|(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+)", re.ASCII)
+MAX_VARIABLE = 32_000  # Linux: 128 KiB for one variable, in bytes
 _KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1")
 
 
@@ -63,7 +93,7 @@ def share(value: Any) -> str:
 def version(value: Any) -> Any:
     if isinstance(value, int | float):
         raise ValueError(f'{value} is read as a number and may lose digits; put it in quotes: "{value}"')
-    if isinstance(value, str) and not re.fullmatch(r"v?\d+(\.\d+)*([-+.][0-9A-Za-z.~+-]+)?|auto", value):
+    if isinstance(value, str) and not re.fullmatch(r"v?\d+(\.\d+)*([-+.][0-9A-Za-z.~+-]+)?", value, re.ASCII):
         raise ValueError(f"{value!r} is not a version such as 0.32.15 or 580")
     return value.removeprefix("v") if isinstance(value, str) else value
 
@@ -71,6 +101,25 @@ def version(value: Any) -> Any:
 def sha256(value: str) -> str:
     if not re.fullmatch(r"sha256:[0-9a-f]{64}", value):
         raise ValueError(f"{value!r} is not sha256: followed by 64 hexadecimal digits")
+    return value
+
+
+def url(value: str) -> str:
+    """It goes into apt's sources and onto command lines: one word without quotes."""
+    if not re.fullmatch(r"https?://[^\s\"'\\<>\[\]]+", value):
+        raise ValueError(f"{value!r} is not a URL such as https://mirror.example/ollama/")
+    return value
+
+
+def fingerprint(value: str) -> str:
+    if not re.fullmatch(r"(0x)?([0-9a-fA-F]{40}|[0-9a-fA-F]{64})", "".join(value.split())):
+        raise ValueError(f"{value!r} is not the 40 hexadecimal digits of a key's fingerprint")
+    return value
+
+
+def directory(value: str) -> str:
+    if not re.fullmatch(r"/[^\x00-\x1f\x7f]*", value):
+        raise ValueError(f"{value!r} is not an absolute path on the host")
     return value
 
 
@@ -113,10 +162,16 @@ def _variable(name: str, value: Any) -> str:
     text = str(value)
     if any(char in text for char in "\n\r\0"):
         raise ValueError(f"{name} holds a line break or NUL, which no systemd drop-in can carry")
+    if len(text) > MAX_VARIABLE:
+        raise ValueError(f"{name} is longer than {MAX_VARIABLE} characters")
     if name in BOOLEANS:
         if text.lower() not in _BOOLEANS:
             raise ValueError(f"{name}: {text!r} would mean true to Ollama; write true or false")
         return _BOOLEANS[text.lower()]
+    if name in WHOLE_NUMBERS and not (text.isascii() and text.isdecimal()):
+        raise ValueError(f"{name}: {text!r} is not a whole number, so Ollama would use its default")
+    if name in DURATIONS and not _GO_DURATION.fullmatch(text):
+        raise ValueError(f"{name}: {text!r} is not a duration such as 24h or 300, so Ollama would use its default")
     if name == "OLLAMA_KV_CACHE_TYPE" and text.lower() not in _KV_TYPES:
         raise ValueError(f"{name}: {text!r} fails every load since Ollama 0.30; use one of {', '.join(_KV_TYPES)}")
     return text
