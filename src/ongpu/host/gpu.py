@@ -89,14 +89,14 @@ class DeviceNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceNodes:
-    """`service_user` is who runs ollama.service (empty: there is none); `mode` like `0666`.
+    """`service_user` is who runs ollama.service; `mode` like `0666`.
 
     `service_user_may_open` = read and write on every node it needs that is there; the source names a node that
     it may not open. Absent without nodes or service.
     """
 
     nodes: tuple[DeviceNode, ...]
-    service_user: str
+    service_user: Reading[str]
     service_user_may_open: Reading[bool]
 
     def find(self, path: str) -> DeviceNode | None:

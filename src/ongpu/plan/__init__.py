@@ -1,1 +1,1 @@
-"""What should change on a host: spec x snapshot -> Plan. Pure, and the only truth about change (design D3)."""
+"""spec x snapshot -> Plan. Pure: no I/O but the package's own templates and shell files, no clock, no pyinfra."""

@@ -1,0 +1,74 @@
+"""What a resource may know when it plans: the spec, the host, the moment, and what earlier resources plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+from ongpu.host.reading import Absent, Known, Unreadable
+from ongpu.host.snapshot import HostSnapshot
+from ongpu.plan.types import Change, Interrupts, Limits, Now, Plan
+from ongpu.spec.model import HostSpec
+
+T = TypeVar("T")
+
+
+class Halt(Exception):
+    """A resource cannot be planned: becomes Blocked. Raised and caught inside `ongpu.plan` only."""
+
+    def __init__(self, kind: Literal["refused", "unknown", "unsupported"], why: str) -> None:
+        super().__init__(why)
+        self.kind = kind
+        self.why = why
+
+
+class Later(Exception):
+    """A resource can only be planned after an earlier one: becomes Deferred."""
+
+    def __init__(self, why: str, may_interrupt: Interrupts = Interrupts.NONE) -> None:
+        super().__init__(why)
+        self.why = why
+        self.may_interrupt = may_interrupt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    spec: HostSpec
+    snapshot: HostSnapshot
+    now: Now
+    limits: Limits
+    earlier: Plan = field(default_factory=Plan)
+
+    def pending(self, *resources: str) -> bool:
+        """Will these earlier resources change in this run, or may they?"""
+        parts = [self.earlier.of(resource) for resource in resources]
+        return any(part.changes or part.deferred for part in parts)
+
+    def wait_for(self, *resources: str) -> None:
+        """Raises Later where an earlier resource is blocked: without it nothing is done here either."""
+        for resource in resources:
+            if self.earlier.of(resource).blocked:
+                raise Later(f"waits for {resource}, which is blocked")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """One managed resource. `changes` raises Halt (blocked) or Later (deferred)."""
+
+    name: str
+    applies: Callable[[HostSpec], bool]
+    changes: Callable[[Context], Sequence[Change]]
+
+
+def known(reading: Known[T] | Absent | Unreadable, what: str, absent: T | None = None) -> T:
+    """The value. Raises Halt("unknown") when it could not be read, or is absent and has no stand-in."""
+    match reading:
+        case Known(value=value):
+            return value
+        case Absent(why=why):
+            if absent is not None:
+                return absent
+            raise Halt("unknown", f"cannot tell {what}: {why}")
+        case Unreadable(why=why, allow=allow):
+            raise Halt("unknown", f"cannot tell {what}: {why}" + (f" ({allow})" if allow else ""))

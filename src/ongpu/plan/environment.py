@@ -1,0 +1,130 @@
+"""The service's environment as declared: what the spec says in words, and what follows from its models and GPUs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from ongpu.host.gpu import Gpu, pci_address
+from ongpu.host.reading import Known, Unreadable
+from ongpu.plan.context import Context, Halt, Later, known
+from ongpu.plan.policy import may_restart
+from ongpu.plan.secrets import shown
+from ongpu.spec.model import ModelSpec
+
+T = TypeVar("T")
+
+# Carried by the process: tells one that was started with these settings from one that is still to be restarted.
+MARKER = "ONGPU_SETTINGS"
+_NEEDS_FLASH_ATTENTION = ("q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1")
+
+
+def marked(declared: Mapping[str, str]) -> dict[str, str]:
+    """The variables with MARKER, which is the same for the same variables."""
+    text = "\0".join(f"{name}={value}" for name, value in sorted(declared.items()))
+    return {**declared, MARKER: hashlib.sha256(text.encode()).hexdigest()[:16]}
+
+
+def declared(context: Context) -> dict[str, str]:
+    """Sorted by name. Raises Halt for contradictions, Later when a GPU is named that cannot be looked up yet."""
+    environment = {name: str(value) for name, value in context.spec.ollama.env.items()}
+    for name, (value, reason) in _derived(context).items():
+        given = environment.setdefault(name, value)
+        if given != value:
+            raise Halt(
+                "unsupported",
+                f"ollama.env.{name} is {shown(name, given)}, but {reason} needs {value}; drop one of the two",
+            )
+    _require_flash_attention(environment)
+    if _gpus_are_chosen(context):
+        # Vulkan would still offer the GPUs that CUDA_VISIBLE_DEVICES hides (Ollama, discover/vulkan.go).
+        environment.setdefault("OLLAMA_VULKAN", "0")
+    return dict(sorted(environment.items()))
+
+
+def _require_flash_attention(environment: dict[str, str]) -> None:
+    """A quantized KV cache without flash attention fails every load since Ollama 0.30; before, it was ignored. It is
+    left unset (automatic) where nothing is declared: forced on, it would also be forced on GPUs that cannot do it."""
+    kv = environment.get("OLLAMA_KV_CACHE_TYPE", "").lower()
+    if kv in _NEEDS_FLASH_ATTENTION and environment.get("OLLAMA_FLASH_ATTENTION") == "0":
+        raise Halt(
+            "unsupported",
+            f"the KV cache type {kv} needs flash attention, but ollama.env.OLLAMA_FLASH_ATTENTION is false: drop one "
+            "of the two",
+        )
+
+
+def _gpus_are_chosen(context: Context) -> bool:
+    return context.spec.ollama.gpus != "all"
+
+
+def _derived(context: Context) -> dict[str, tuple[str, str]]:
+    """name -> (value, what in the inventory it comes from)."""
+    ollama, models = context.spec.ollama, context.spec.models
+    derived = {"OLLAMA_HOST": (ollama.listen, "ollama.listen")}
+    if ollama.models_dir:
+        derived["OLLAMA_MODELS"] = (ollama.models_dir, "ollama.models_dir")
+    if isinstance(ollama.gpus, list):
+        derived["CUDA_VISIBLE_DEVICES"] = (",".join(_uuids(context, ollama.gpus)), "ollama.gpus")
+    if (context_length := _context_length(models, ollama.env)) is not None:
+        derived["OLLAMA_CONTEXT_LENGTH"] = (str(context_length), "the largest `context` of the models")
+    if (parallel := _agreed(models, "parallel", {m: s.parallel for m, s in models.items()})) is not None:
+        derived["OLLAMA_NUM_PARALLEL"] = (str(parallel), "`parallel` of the models")
+    if (kv := _agreed(models, "kv_cache_type", {m: s.kv_cache_type for m, s in models.items()})) is not None:
+        derived["OLLAMA_KV_CACHE_TYPE"] = (kv, "`kv_cache_type` of the models")
+    return derived
+
+
+_SMALLEST_DEFAULT = 4096  # Ollama's default below 24 GB of VRAM (server/routes.go); above, it depends on the VRAM
+
+
+def _context_length(models: Mapping[str, ModelSpec], env: Mapping[str, Any]) -> int | None:
+    """Always pinned where models are declared: Ollama's own default follows the VRAM that it finds at its start,
+    so a GPU more or less would move a model off the GPU."""
+    largest = max((model.context for model in models.values() if model.context), default=None)
+    if largest is None and models and env.get("OLLAMA_CONTEXT_LENGTH") is None:
+        return _SMALLEST_DEFAULT
+    return largest
+
+
+def _agreed(models: Mapping[str, ModelSpec], key: str, values: Mapping[str, T | None]) -> T | None:
+    """Service-wide settings: models that declare one must declare the same."""
+    given = {model: value for model, value in values.items() if value is not None}
+    if len(set(given.values())) > 1:
+        listed = ", ".join(f"{model}: {value}" for model, value in sorted(given.items()))
+        raise Halt("unsupported", f"`{key}` holds for the whole service, but the models differ ({listed})")
+    return next(iter(given.values()), None)
+
+
+def _uuids(context: Context, chosen: list[str]) -> list[str]:
+    """UUIDs as given; PCI addresses looked up. A MIG UUID is taken as it is."""
+    by_uuid = all(name.startswith(("GPU-", "MIG-")) for name in chosen)
+    gpus = _gpus(context, needed=not by_uuid)
+    if gpus is None:
+        return chosen
+    addresses = {pci_address(gpu.info.pci_address): gpu.info.uuid for gpu in gpus}
+    found: list[str] = []
+    for name in chosen:
+        uuid = name if name.startswith(("GPU-", "MIG-")) else addresses.get(pci_address(name), "")
+        if not uuid or (uuid.startswith("GPU-") and uuid not in addresses.values()):
+            have = ", ".join(f"{gpu.info.uuid} at {gpu.info.pci_address}" for gpu in gpus) or "none"
+            raise Halt("unsupported", f"ollama.gpus names {name}, which is not on this host (there: {have})")
+        found.append(uuid)
+    return found
+
+
+def _gpus(context: Context, *, needed: bool) -> tuple[Gpu, ...] | None:
+    """None = not known, and not needed."""
+    match context.snapshot.nvml:
+        case Known(value=nvml):
+            gpus = nvml.gpus
+        case reading:
+            gpus = Unreadable(reading.why)
+    if isinstance(gpus, Known):
+        return gpus.value
+    if context.pending("driver", "module"):
+        if not needed:
+            return None
+        raise Later("the GPUs can only be looked up after the driver is loaded", may_restart(context))
+    return known(gpus, "which GPUs ollama.gpus means") if needed else None

@@ -1,0 +1,82 @@
+"""An Ollama release, beside the old one, checked, switched to at once.
+
+The running service is not touched: it keeps the directory that it was started from until `restart`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ongpu.host.paths import BACKUPS, BINARY, CURRENT, RELEASES, STATE_DIR
+from ongpu.plan import shell
+from ongpu.plan.context import Context, Halt, Resource
+from ongpu.plan.gate import architecture
+from ongpu.plan.release import Installed, installed
+from ongpu.plan.resources.prerequisites import needs_zstd
+from ongpu.plan.types import Change, Run
+from ongpu.spec.model import Release
+
+_SITE = "https://github.com/ollama/ollama/releases/download"
+_VERSION = re.compile(r"^[0-9][0-9A-Za-z.+_-]*$")
+
+
+def _changes(context: Context) -> list[Change]:
+    arch = architecture(context)
+    there = installed(context)
+    if there.ours or there.adopted:
+        return []
+    if not _VERSION.match(there.version):
+        raise Halt("unsupported", f"ollama.release {there.version!r} is not a version such as 0.32.15")
+    steps: list[Run] = []
+    if not there.unpacked:
+        steps += _fetch(context, there.version, arch)
+    steps.append(
+        shell.run(
+            f"switch to ollama {there.version}",
+            "ollama-switch",
+            VERSION=there.version,
+            RELEASES=RELEASES,
+            CURRENT=CURRENT,
+            BINARY=BINARY,
+            BACKUPS=BACKUPS,
+        )
+    )
+    return [Change(resource="ollama", summary=_summary(there), steps=tuple(steps))]
+
+
+def _summary(there: Installed) -> str:
+    if there.before == there.version:
+        return f"ollama {there.version}: " + ("link it again" if there.unpacked else "incomplete, install it again")
+    return f"ollama {there.before} -> {there.version}" if there.before else f"install ollama {there.version}"
+
+
+def _fetch(context: Context, version: str, arch: str) -> list[Run]:
+    release = context.spec.releases.ollama.get(version, Release())
+    name = f"ollama-linux-{arch}.{'tar.zst' if needs_zstd(version) else 'tgz'}"
+    base = (release.from_ or f"{_SITE}/v{version}").rstrip("/")
+    archive = f"{STATE_DIR}/spool/{version}-{name}"
+    declared = (release.amd64 if arch == "amd64" else release.arm64) or ""
+    return [
+        shell.run(
+            f"download ollama {version}",
+            "fetch",
+            "ollama-download",
+            seconds=7200,
+            BASE=base,
+            FILE=name,
+            SUM=declared.removeprefix("sha256:").lower(),
+            ARCHIVE=archive,
+            RELEASES=RELEASES,
+        ),
+        shell.run(
+            f"unpack ollama {version}",
+            "ollama-unpack",
+            seconds=1800,
+            ARCHIVE=archive,
+            VERSION=version,
+            RELEASES=RELEASES,
+        ),
+    ]
+
+
+RESOURCE = Resource(name="ollama", applies=lambda spec: spec.ollama.manage, changes=_changes)

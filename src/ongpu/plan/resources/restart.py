@@ -1,0 +1,89 @@
+"""The running process is what is declared. Planned from the process itself, never because something else changed:
+so a run that was killed anywhere heals when it is run again (design D3).
+
+A release that does not come up is rolled back to the one that served before it (D7); the step fails all the same.
+"""
+
+from __future__ import annotations
+
+from ongpu.host.ollama import Service
+from ongpu.host.paths import ACCOUNT, CURRENT, RELEASES, UNIT
+from ongpu.host.reading import value_or_none
+from ongpu.plan import shell
+from ongpu.plan.context import Context, Later, Resource
+from ongpu.plan.endpoint import api_url
+from ongpu.plan.policy import drained, may_restart, require_restart
+from ongpu.plan.release import install_of, service_of
+from ongpu.plan.running import reasons_to_restart
+from ongpu.plan.types import Change, Interrupts, Run, Step
+
+API_SECONDS = 240  # discovery asks each backend directory for up to 30 s, then all devices again (Ollama, discover/)
+
+
+def _changes(context: Context) -> list[Change]:
+    install_of(context)
+    context.wait_for("account", "ollama", "unit", "override")
+    service = service_of(context)
+    if service is None or not service.is_running:
+        return _start(context, service)
+    reasons = reasons_to_restart(context, service)
+    if not reasons and context.pending("driver", "module"):
+        raise Later(
+            "Ollama looks for GPUs only at its start, so after the driver it is restarted", may_restart(context)
+        )
+    if not reasons and service.needs_reload:
+        raise Later("can only be known after systemd has read its unit files again", may_restart(context))
+    if reasons:
+        why = f"restart {UNIT}: {'; '.join(reasons)}"
+        require_restart(context, f"ollama needs a restart ({'; '.join(reasons)})")
+        steps: tuple[Step, ...] = (*drained(context), _step(context, service, "restart", "restart ollama"))
+        return [Change(resource="restart", summary=why, steps=steps, interrupts=Interrupts.RESTART)]
+    if service.enabled == "disabled":
+        step = _step(context, service, "", f"enable {UNIT} at boot")
+        return [Change(resource="restart", summary=f"enable {UNIT} at boot", steps=(step,))]
+    return []
+
+
+def _start(context: Context, service: Service | None) -> list[Change]:
+    if context.pending("driver", "module"):
+        boots = context.earlier.interrupts is Interrupts.REBOOT and service is not None
+        raise Later(
+            "Ollama looks for GPUs only at its start, so it is started after the driver is loaded",
+            may_restart(context, will_run=boots),
+        )
+    if service is None or context.pending("account", "ollama", "unit"):
+        # One whose unit file was deleted runs on until somebody stops it.
+        raise Later("can only be started after it is installed", may_restart(context))
+    state = service.active_state if service.active_state != "inactive" else "not running"
+    step = _step(context, service, "restart", "start ollama")
+    return [Change(resource="restart", summary=f"start {UNIT} (it is {state})", steps=(step,))]
+
+
+def _step(context: Context, service: Service, verb: str, what: str) -> Run:
+    return shell.run(
+        what,
+        "restart",
+        seconds=2 * API_SECONDS + 400,
+        VERB=verb,
+        ENABLE="yes" if service.enabled in ("disabled", "") else "",
+        UNIT=UNIT,
+        API=api_url(context.spec.ollama.listen),
+        SECONDS_LIMIT=str(API_SECONDS),
+        MODELS_DIR=context.spec.ollama.models_dir or "",
+        USER=service.user or ACCOUNT,
+        GROUP=service.group or service.user or ACCOUNT,
+        OLD=_way_back(context),
+        RELEASES=RELEASES,
+        CURRENT=CURRENT,
+    )
+
+
+def _way_back(context: Context) -> str:
+    """The release of ours that runs now and is still there, if another one is declared; empty if there is none."""
+    api = value_or_none(context.snapshot.api)
+    version = value_or_none(api.version) if api else None
+    kept = install_of(context).kept
+    return version if version and version in kept and version != context.spec.ollama.release else ""
+
+
+RESOURCE = Resource(name="restart", applies=lambda spec: spec.ollama.manage, changes=_changes)

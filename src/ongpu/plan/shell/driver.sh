@@ -1,0 +1,45 @@
+# INSTALL (name=version ...) VERSION (upstream) EXTRAS (names) OLD (name=version ..., may be empty) HOLD (yes or empty)
+# BROKEN (packages that dpkg calls half-installed, may be empty)
+kernel=$(uname -r)
+
+# available NAME: a version of the driver release that is being installed
+available() {
+  apt-cache madison "$1" 2>/dev/null | awk -F'|' -v v="$VERSION" \
+    '{ gsub(/ /, "", $2); if (index($2, v) == 1) { print $2; exit } }'
+}
+
+# A package that fails to configure may be the one that this install replaces, so this may fail.
+[ -z "$BROKEN" ] || dpkg --configure -a || :
+
+want=$INSTALL
+for name in $EXTRAS; do
+  found=$(available "$name")
+  [ -z "$found" ] || want="$want $name=$found"
+done
+# DKMS builds for the running kernel and, by the flavour's meta package, for the next one.
+for name in "linux-headers-$kernel" "linux-headers-${kernel##*[0-9]-}"; do
+  if apt-cache show "$name" >/dev/null 2>&1; then want="$want $name"; fi
+done
+
+set -- --no-install-recommends --allow-downgrades --allow-change-held-packages
+# shellcheck disable=SC2086 # a list
+apt_get --simulate install "$@" $want || die "apt cannot install $INSTALL: ${why#E: }"
+# shellcheck disable=SC2086
+foresight=$(apt-get -q --simulate install "$@" $want)
+gone=$(printf '%s\n' "$foresight" | awk '$1 == "Remv" { print $2 }' |
+  grep -Ev '^(nvidia|libnvidia|libcuda|cuda-drivers|libnv|libxnvctrl|firmware-nvidia|xserver-xorg-video-nvidia)' || :)
+[ -z "$gone" ] || die "apt would also remove $(printf '%s' "$gone" | tr '\n' ' ')"
+if command -v dkms >/dev/null 2>&1 || printf '%s\n' "$foresight" | grep -q '^Inst dkms '; then
+  [ -e "/lib/modules/$kernel/build" ] || printf '%s\n' "$foresight" | grep -q "^Inst linux-headers-$kernel " ||
+    die "there are no kernel headers for $kernel, so DKMS could not build the module; nothing was changed"
+fi
+
+# shellcheck disable=SC2086
+if ! apt_get install "$@" $want; then
+  failed=$why
+  [ -n "$OLD" ] || die "$failed"
+  # shellcheck disable=SC2086
+  if apt_get install "$@" $OLD; then die "$failed; the previous driver was put back"; fi
+  die "$failed; putting the previous driver back failed too: $why"
+fi
+[ -z "$HOLD" ] || hold_driver "$VERSION"

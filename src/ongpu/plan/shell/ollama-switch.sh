@@ -1,0 +1,18 @@
+# VERSION RELEASES CURRENT BINARY BACKUPS
+[ -x "$RELEASES/$VERSION/bin/ollama" ] || die "$RELEASES/$VERSION is not complete"
+if [ "$(readlink "$CURRENT" || :)" != "$VERSION" ]; then
+  rm -f "$CURRENT.new"
+  ln -s "$VERSION" "$CURRENT.new"
+  mv -fT "$CURRENT.new" "$CURRENT"
+fi
+[ "$(readlink "$BINARY" || :)" = "$CURRENT/bin/ollama" ] && exit 0
+if [ -f "$BINARY" ]; then
+  kept=$BACKUPS$BINARY.$(checksum "$BINARY" | cut -c 1-16)
+  mkdir -p "${kept%/*}"
+  # Through a temporary name: a kept file is whole.
+  [ -e "$kept" ] || { cp -pL "$BINARY" "$kept.new" && mv -f "$kept.new" "$kept"; }
+fi
+mkdir -p "${BINARY%/*}"
+rm -f "$BINARY.ongpu-new"
+ln -s "$CURRENT/bin/ollama" "$BINARY.ongpu-new"
+mv -fT "$BINARY.ongpu-new" "$BINARY"

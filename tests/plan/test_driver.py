@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from ongpu.host.gpu import PciGpu
+from ongpu.host.system import Package
+from ongpu.plan.driver_state import in_branch, upstream
+from ongpu.plan.types import Drain, Interrupts, Run
+from tests.plan.builders import blank_host, configured_host, driver_by_hand, planned, spec
+from tests.plan.runs import run
+from tests.plan.world import RTX_4060
+
+OLD = spec(driver={"branch": "570"})
+UPGRADE = spec(driver={"reboot": "window"})
+
+
+def device(device_id: str) -> PciGpu:
+    return dataclasses.replace(RTX_4060, device_id=device_id)
+
+
+@pytest.mark.parametrize(
+    ("package", "version"),
+    [
+        ("580.95.05-1", "580.95.05"),
+        ("1:580.95.05-0ubuntu1", "580.95.05"),
+        ("580.95.05", "580.95.05"),
+        ("590-2.1", ""),
+        ("12.4.1-1", ""),
+        ("", ""),
+    ],
+)
+def test_the_drivers_version_in_a_packages(package: str, version: str) -> None:
+    assert upstream(package) == version
+
+
+def test_a_branch_is_a_whole_number_not_a_beginning() -> None:
+    assert in_branch("580.95.05", "580")
+    assert in_branch("580.95.05", "580.95.05")
+    assert not in_branch("580.95.05", "58")
+    assert not in_branch("580.95.05", "580.95.0")
+    assert not in_branch("", "580")
+
+
+def test_with_the_lists_there_the_exact_version_is_shown() -> None:
+    host = configured_host()
+    host.packages.clear()
+    host.loaded, host.uvm = "", False
+    (change,) = planned(host).of("driver").changes
+    assert change.summary == "driver 580.95.05 (nvidia-driver-cuda, nvidia-kernel-open-dkms)"
+    assert change.interrupts is Interrupts.NONE
+
+
+def test_a_working_driver_is_replaced_only_where_a_reboot_is_allowed() -> None:
+    host = configured_host(OLD)
+    (blocked,) = planned(host).of("driver").blocked
+    assert blocked.kind == "refused"
+    assert "driver.reboot is `bootstrap` while the present driver works" in blocked.why
+    (late,) = planned(host, UPGRADE).of("driver").deferred
+    assert late.may_interrupt is Interrupts.REBOOT
+    assert run(host, UPGRADE) == ""
+    assert (host.loaded, host.boots) == ("580.95.05", 2)
+
+
+def test_the_replacement_waits_until_nothing_is_served() -> None:
+    host = configured_host(OLD)
+    for change in planned(host, UPGRADE).of("repository").changes:
+        host.apply(change)
+    (change,) = planned(host, UPGRADE).of("driver").changes
+    assert change.summary == "driver 570.195.03 -> 580.95.05"
+    assert isinstance(change.steps[0], Drain)
+    assert change.interrupts is Interrupts.REBOOT
+
+
+def test_one_that_came_by_hand_is_left_alone_or_refused() -> None:
+    assert not planned(driver_by_hand("580.95.05")).of("driver").changes
+    assert not planned(driver_by_hand("580.95.05")).of("repository").changes
+    (blocked,) = planned(driver_by_hand("550.54.14")).of("driver").blocked
+    assert "driver 550.54.14 is loaded but was not installed from NVIDIA's packages" in blocked.why
+    assert "nvidia-uninstall" in blocked.why
+
+
+def test_half_installed_packages_are_finished() -> None:
+    host = configured_host()
+    host.packages["libcuda1"] = Package(name="libcuda1", version="580.95.05-1", status="iF", held=True)
+    (change,) = planned(host).of("driver").changes
+    assert change.summary == "finish the half-installed libcuda1 (iF)"
+    assert run(host, spec()) == ""
+
+
+def test_loose_packages_are_held_as_one_set() -> None:
+    host = configured_host()
+    name = "libcuda1"
+    host.packages[name] = dataclasses.replace(host.packages[name], held=False, status="ii")
+    (change,) = planned(host).of("driver").changes
+    assert change.summary == "hold 1 driver packages at 580.95.05: libcuda1"
+    assert isinstance(change.steps[0], Run)
+    assert planned(host, spec(driver={"hold": False})).empty
+
+
+@pytest.mark.parametrize(
+    ("gpus", "driver", "says"),
+    [
+        ((), {}, "there is no NVIDIA GPU on the PCI bus"),
+        ((device("0x0fc6"),), {}, "Kepler or older"),
+        ((device("0x1b06"),), {"branch": "590"}, "last driven by branch 580, not 590"),
+        ((device("0x1b06"),), {"modules": "open"}, "needs driver.modules: proprietary"),
+        ((device("0x2b85"),), {"modules": "proprietary"}, "needs driver.modules: open"),
+        ((device("0x1b06"), device("0x2b85")), {}, "no driver drives"),
+        ((RTX_4060,), {"source": "distro"}, "driver.source: distro cannot be applied yet"),
+    ],
+)
+def test_what_cannot_work_is_unsupported_with_the_reason(
+    gpus: tuple[PciGpu, ...], driver: dict[str, str], says: str
+) -> None:
+    (blocked,) = planned(blank_host(gpus=gpus), spec(driver=driver)).of("repository").blocked
+    assert blocked.kind == "unsupported"
+    assert says in blocked.why
+
+
+def test_gpus_before_turing_get_the_proprietary_module() -> None:
+    host = blank_host(gpus=(device("0x1b06"),))
+    for resource in ("repository", "driver"):
+        for change in planned(host).of(resource).changes:
+            host.apply(change)
+    assert set(host.packages) >= {"nvidia-driver-cuda", "nvidia-kernel-dkms"}
+    assert "nvidia-kernel-open-dkms" not in host.packages
+
+
+@pytest.mark.parametrize(
+    ("attributes", "says"),
+    [
+        ({"virtualization": "wsl"}, "this is WSL"),
+        ({"kernel": "5.15.148-tegra"}, "this is a Jetson"),
+        ({"arch": "ppc64le"}, "no GPU release for ppc64le"),
+    ],
+)
+def test_hosts_that_are_none_of_ours(attributes: dict[str, str], says: str) -> None:
+    plan = planned(blank_host(**attributes))
+    assert not plan.changes
+    assert all(says in blocked.why for blocked in plan.blocked)
+
+
+def test_manage_false_touches_nothing_of_the_driver() -> None:
+    plan = planned(blank_host(), spec(driver={"manage": False}))
+    assert {part.resource for part in (*plan.changes, *plan.deferred, *plan.blocked)} <= {
+        "account", "ollama", "unit", "override", "restart", "models",
+    }  # fmt: skip
+    assert planned(blank_host(), spec(driver={"manage": False}, ollama={"manage": False})).empty

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+
+from ongpu.host import paths
+from ongpu.plan.types import Interrupts, Run
+from tests.plan.builders import blank_host, configured_host, installed_by_script, planned, spec
+from tests.plan.runs import run
+
+
+def steps(version: str = "0.32.15", **over: object) -> list[Run]:
+    (change,) = planned(blank_host(**over), spec(ollama={"release": version})).of("ollama").changes
+    assert change.interrupts is Interrupts.NONE
+    return [step for step in change.steps if isinstance(step, Run)]
+
+
+def test_download_unpack_and_switch_are_steps_of_their_own() -> None:
+    download, unpack, switch = steps()
+    assert [step.what for step in (download, unpack, switch)] == [
+        "download ollama 0.32.15",
+        "unpack ollama 0.32.15",
+        "switch to ollama 0.32.15",
+    ]
+    script = download.stdin or ""
+    assert "BASE=https://mirror.example/ollama\n" in script
+    assert "FILE=ollama-linux-amd64.tar.zst\n" in script
+    assert f"SUM={'1' * 64}\n" in script
+
+
+def test_without_a_declared_release_ollamas_own_site_and_list() -> None:
+    script = steps("0.33.0")[0].stdin or ""
+    assert "BASE=https://github.com/ollama/ollama/releases/download/v0.33.0\n" in script
+    assert "SUM=''\n" in script
+
+
+def test_old_releases_and_other_processors_have_other_names() -> None:
+    assert "FILE=ollama-linux-amd64.tgz\n" in (steps("0.13.5")[0].stdin or "")
+    assert "FILE=ollama-linux-arm64.tar.zst\n" in (steps(arch="aarch64")[0].stdin or "")
+
+
+def test_an_upgrade_and_its_way_back_do_not_touch_the_running_service() -> None:
+    host = configured_host()
+    newer = spec(ollama={"release": "0.33.0"})
+    (change,) = planned(host, newer).of("ollama").changes
+    assert change.summary == "ollama 0.32.15 -> 0.33.0"
+    assert run(host, newer) == ""
+    (change,) = planned(host).of("ollama").changes
+    assert [step.what for step in change.steps if isinstance(step, Run)] == ["switch to ollama 0.32.15"]
+    assert run(host, spec()) == ""
+
+
+def test_someone_elses_binary_of_the_declared_version_is_left_as_it_is() -> None:
+    host = installed_by_script("0.32.15", binary=("/usr/local/bin/ollama", "0.32.15"))
+    assert planned(host).of("ollama").empty
+    (change,) = planned(installed_by_script("0.31.2")).of("ollama").changes
+    assert change.summary == "ollama 0.31.2 at /usr/local/bin/ollama, not from ongpu -> 0.32.15"
+
+
+@pytest.mark.parametrize("packaging", [("docker",), ("snap",), ("kubernetes",), ("deb", "podman")])
+def test_other_peoples_packaging_is_diagnosed_not_managed(packaging: tuple[str, ...]) -> None:
+    plan = planned(blank_host(packaging=packaging))
+    ours = {"account", "ollama", "unit", "override", "restart", "models"}
+    assert not {change.resource for change in plan.changes} & ours, "not even an account or a drop-in"
+    assert {blocked.resource for blocked in plan.blocked} == ours
+    assert all(f"Ollama is here as {', '.join(packaging)}" in blocked.why for blocked in plan.blocked)
+    assert planned(blank_host(packaging=packaging), spec(driver={"manage": False}, ollama={"manage": False})).empty
+
+
+def test_a_binary_that_leads_elsewhere_is_linked_again() -> None:
+    host = configured_host()
+    host.binary = (f"{paths.RELEASES}/0.1.0/bin/ollama", "0.1.0")
+    (change,) = planned(host).of("ollama").changes
+    assert change.summary == "ollama 0.32.15: link it again"

@@ -1,0 +1,200 @@
+"""account, unit, override, restart and models over the life of a service."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from ongpu.host import paths
+from ongpu.host.reading import Absent, Known, Unreadable
+from ongpu.plan.types import Change, Drain, Interrupts, Limits, Put
+from tests.plan.builders import blank_host, configured_host, installed_by_script, planned, spec
+from tests.plan.runs import run
+from tests.plan.test_convergence import CLOSED, OPEN
+from tests.plan.world import BOOT, World
+
+
+def restart_of(host: World, **over: object) -> Change:
+    (change,) = planned(host, spec(**over)).of("restart").changes
+    return change
+
+
+def test_an_existing_unit_is_adopted_and_never_edited() -> None:
+    host = installed_by_script()
+    assert run(host, spec()) == ""
+    assert paths.UNIT_FILE not in host.files
+    assert paths.DROP_IN in host.files
+    assert planned(host).empty
+
+
+def test_a_unit_that_starts_another_program_gets_ours_by_the_drop_in() -> None:
+    host = installed_by_script(foreign_program="/usr/bin/ollama", exe="/usr/bin/ollama")
+    (change,) = planned(host).of("override").changes
+    put = change.steps[0]
+    assert isinstance(put, Put)
+    assert f"ExecStart=\nExecStart={paths.BINARY} serve\n" in put.content
+    assert run(host, spec()) == ""
+    assert planned(host).empty
+
+
+def test_a_later_drop_in_is_named_and_no_restart_is_wasted() -> None:
+    host = configured_host()
+    host.other_drop_ins[f"{paths.DROP_IN_DIR}/90-site.conf"] = {"OLLAMA_CONTEXT_LENGTH": "4096"}
+    plan = planned(host)
+    assert not plan.changes
+    assert "90-site.conf sets it to 4096: remove that there" in plan.of("override").blocked[0].why
+    assert plan.of("restart").deferred[0].why == "waits for override, which is blocked"
+
+
+def test_an_environment_file_that_beats_us_is_named_after_one_restart() -> None:
+    host = configured_host()
+    host.environment_file = {"OLLAMA_CONTEXT_LENGTH": "4096"}
+    host.process = {"PATH": "/usr/bin"}
+    assert "/etc/default/ollama beats every drop-in" in run(host, spec())
+    started = host.started
+    assert "/etc/default/ollama beats every drop-in" in run(host, spec())
+    assert host.started == started, "not restarted again"
+
+
+def test_a_restart_is_planned_from_the_process_and_says_why() -> None:
+    host = configured_host()
+    change = restart_of(host, models={"llama3.1:8b": {"context": 16384}})
+    assert "OLLAMA_CONTEXT_LENGTH is 8192, declared 16384" in change.summary
+    assert change.interrupts is Interrupts.RESTART
+    assert isinstance(change.steps[0], Drain)
+    host.exe = f"{paths.RELEASES}/0.31.2/bin/ollama"
+    assert "it runs /opt/ongpu/ollama/0.31.2/bin/ollama, not" in restart_of(host).summary
+    host = configured_host()
+    host.exe += " (deleted)"
+    assert "was replaced" in restart_of(host).summary
+    host = configured_host()
+    host.started = BOOT
+    assert "it was started before the driver was loaded" in restart_of(host).summary
+
+
+def test_an_upgrade_knows_its_way_back() -> None:
+    host = configured_host()
+    newer = spec(ollama={"release": "0.33.0"})
+    for change in planned(host, newer).of("ollama").changes:
+        host.apply(change)
+    (change,) = planned(host, newer).of("restart").changes
+    script = change.steps[-1].stdin  # type: ignore[union-attr]
+    assert script is not None
+    assert "OLD=0.32.15\n" in script
+    assert "OLD=''\n" in (restart_of(host, models={"llama3.1:8b": {"context": 16384}}).steps[-1].stdin or "")  # type: ignore[union-attr]
+
+
+def test_what_was_declared_once_does_not_linger() -> None:
+    host = configured_host(spec(ollama={"env": {"OLLAMA_MAX_QUEUE": 4}}))
+    assert "OLLAMA_MAX_QUEUE is still set, but declared nowhere" in restart_of(host).summary
+    assert run(host, spec()) == ""
+    assert "OLLAMA_MAX_QUEUE" not in (host.process or {})
+
+
+def test_cosmetic_differences_restart_nothing() -> None:
+    host = configured_host()
+    assert host.process is not None
+    host.process |= {"LANG": "C", "PATH": "/elsewhere", "HOME": "/root", "INVOCATION_ID": "x", "JOURNAL_STREAM": "8:9"}
+    assert planned(host).empty
+    content, _ = host.files[paths.DROP_IN]
+    host.files[paths.DROP_IN] = (content.replace("left alone.", "left alone!"), "0644")
+    plan = planned(host)
+    assert [change.resource for change in plan.changes] == ["override"]
+    assert run(host, spec()) == ""
+    assert host.started == configured_host().started
+
+
+def test_no_restart_outside_the_window_or_where_it_is_not_allowed() -> None:
+    host = configured_host()
+    over = {"models": {"llama3.1:8b": {"context": 16384}}}
+    (blocked,) = planned(host, spec(**over, service={"window": CLOSED})).of("restart").blocked
+    assert (blocked.kind, CLOSED in blocked.why) == ("refused", True)
+    (blocked,) = planned(host, spec(**over), Limits(allow_restart=False)).of("restart").blocked
+    assert blocked.why.endswith("this run may not restart services")
+    assert planned(host, spec(**over, service={"window": OPEN})).of("restart").changes
+
+
+def test_one_that_is_down_is_started_at_any_time() -> None:
+    host = configured_host()
+    host.process = None
+    (change,) = planned(host, spec(service={"window": CLOSED}), Limits(allow_restart=False)).of("restart").changes
+    assert (change.summary, change.interrupts) == ("start ollama.service (it is not running)", Interrupts.NONE)
+
+
+def test_one_that_is_disabled_is_enabled_without_a_restart() -> None:
+    host = configured_host()
+    host.enabled = False
+    (change,) = planned(host).changes
+    assert (change.summary, change.interrupts) == ("enable ollama.service at boot", Interrupts.NONE)
+
+
+def test_a_kill_between_the_file_and_the_reload_heals() -> None:
+    host = configured_host()
+    over = {"models": {"llama3.1:8b": {"context": 16384}}}
+    (change,) = planned(host, spec(**over)).of("override").changes
+    host.apply(change, steps=1)
+    (change,) = planned(host, spec(**over)).of("override").changes
+    assert change.summary == "let systemd read its unit files again"
+    assert run(host, spec(**over)) == ""
+
+
+def test_a_process_of_the_boot_without_a_gpu_is_restarted_once() -> None:
+    """The kernel's line is gone from its ring: the journal and the clock tell."""
+    host = configured_host()
+    host.kernel_lines.clear()
+    host.journal = ('time=x level=INFO source=types.go:60 msg="inference compute" id=cpu library=cpu',)
+    host.started, host.clock = BOOT + timedelta(minutes=1), BOOT + timedelta(hours=5)
+    plan = planned(host)
+    if not plan.of("restart").changes:
+        pytest.fail(f"not noticed: {plan}")
+    assert "it was started at boot and found no GPU" in restart_of(host).summary
+    host.apply(restart_of(host))
+    assert planned(host).empty, "a second restart would not help"
+
+
+def test_an_environment_that_cannot_be_read_is_unknown() -> None:
+    host = configured_host()
+    snapshot = host.snapshot()
+    assert isinstance(snapshot.service, Known)
+    host.blind = {"service": Unreadable("systemctl gave no answer")}
+    plan = planned(host)
+    assert not plan.changes
+    assert all(blocked.kind == "unknown" for blocked in plan.blocked)
+
+
+def test_the_account_gets_the_group_of_nodes_that_it_may_not_open() -> None:
+    assert planned(blank_host()).of("account").changes[0].summary == "create the system user ollama"
+    assert planned(configured_host()).of("account").empty
+    assert planned(installed_by_script()).of("account").empty
+
+
+def test_models_are_pulled_once_and_again_when_the_tag_has_moved() -> None:
+    host = configured_host()
+    assert planned(host, spec(models={"llama3.1:8b": {"digest": "sha256:" + "a" * 64}})).empty
+    moved = spec(models={"llama3.1:8b": {"digest": "sha256:" + "b" * 64}})
+    (change,) = planned(host, moved).changes
+    assert change.summary == "pull llama3.1:8b (it is sha256:aaaaaaaaaaaa, declared sha256:bbbbbbbbbbbb)"
+    host.registry["llama3.1:8b"] = "b" * 64
+    assert run(host, moved) == ""
+
+
+def test_a_name_without_a_tag_is_latest() -> None:
+    host = configured_host(spec(models={"nomic-embed-text": {}}))
+    assert "nomic-embed-text:latest" in host.store
+    assert planned(host, spec(models={"nomic-embed-text": {}})).empty
+
+
+def test_an_api_that_is_down_while_the_service_runs_is_unknown() -> None:
+    host = configured_host()
+    host.api_is_down = True
+    (blocked,) = planned(host).blocked
+    assert (blocked.resource, blocked.kind) == ("models", "unknown")
+    assert isinstance(host.snapshot().api, Absent)
+
+
+def test_prerequisites_are_only_what_the_steps_need() -> None:
+    everything = planned(blank_host(tools=set())).of("prerequisites").changes[0].summary
+    assert everything == "install ca-certificates, coreutils, curl, mawk, tar, zstd"
+    only = planned(blank_host(tools=set()), spec(ollama={"manage": False}))
+    assert not only.of("prerequisites").changes, "the key is in the inventory: no tool is needed for the driver"

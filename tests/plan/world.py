@@ -1,0 +1,492 @@
+"""A host in memory: gives snapshots, and takes what a plan's steps do to a host.
+
+The meaning of each `Run` is told from its `what`; the shell itself is tested in test_shell.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from ongpu.host import paths
+from ongpu.host.gpu import (
+    DeviceNode,
+    DeviceNodes,
+    DiskModule,
+    Gpu,
+    GpuInfo,
+    GpuMemory,
+    GpuPerformance,
+    KernelModule,
+    Libraries,
+    Library,
+    LoadedModule,
+    Nvml,
+    PciGpu,
+)
+from ongpu.host.ollama import (
+    Account,
+    Api,
+    Journal,
+    LibraryTree,
+    LoadedModel,
+    Model,
+    OllamaBinary,
+    OllamaInstall,
+    Process,
+    Service,
+)
+from ongpu.host.reading import Absent, Known, Reading, Unreadable
+from ongpu.host.snapshot import HostSnapshot
+from ongpu.host.system import KernelLine, KernelLog, ManagedFile, ManagedFiles, Package, Packages, System
+from ongpu.plan.distributions.apt import APT
+from ongpu.plan.types import Change, Drain, Put, Reboot, Remove, Step
+from ongpu.probe import systemd
+
+BOOT = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
+NA = Absent("[N/A]")
+GPU = "GPU-5b5f1a52-7a7c-4a2b-9f0e-1d2c3b4a5f60"
+RTX_4060 = PciGpu(
+    address="0000:01:00.0", device_id="0x2882", subsystem_id="0x1458:0x40d1", pci_class="0x030000", driver="nvidia"
+)
+TOOLS = ("curl", "zstd", "tar", "gzip", "sha256sum", "awk", "gpg", "update-ca-certificates")
+FOREIGN_UNIT = "[Service]\nExecStart=/usr/local/bin/ollama serve\nUser=ollama\n"
+
+
+class Killed(Exception):
+    """The run was cut off in the middle of a step."""
+
+
+@dataclass
+class World:
+    """Attributes are the host's state; `blind` names sections that cannot be read."""
+
+    os: tuple[str, str] = ("debian", "12")
+    arch: str = "x86_64"
+    virtualization: str = "systemd-nspawn"
+    kernel: str = "6.1.0-56-amd64"
+    tools: set[str] = field(default_factory=lambda: set(TOOLS))
+    gpus: tuple[PciGpu, ...] = (RTX_4060,)
+    offered: tuple[str, ...] = ("570.195.03-1", "580.95.05-1", "590.44.01-1")  # by the repository
+    listed: tuple[str, ...] = ()  # in apt's lists
+    packages: dict[str, Package] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+    loaded: str = ""
+    uvm: bool = False
+    nouveau: bool = False
+    files: dict[str, tuple[str, str]] = field(default_factory=dict)  # path -> content, mode
+    account: tuple[str, ...] | None = None  # groups
+    kept: set[str] = field(default_factory=set)
+    current: str = ""
+    binary: tuple[str, str] | None = None  # resolved, version
+    fragment: str = ""  # of someone else's unit
+    enabled: bool = False
+    loaded_unit: bool = False
+    loaded_drop_in: str = ""
+    other_drop_ins: dict[str, dict[str, str]] = field(default_factory=dict)
+    process: dict[str, str] | None = None  # environment
+    exe: str = ""
+    runs: str = ""  # the running program's version
+    started: datetime = BOOT
+    store: dict[str, str] = field(default_factory=dict)  # name -> digest
+    registry: dict[str, str] = field(default_factory=dict)
+    resident: tuple[str, ...] = ()
+    kernel_lines: list[KernelLine] = field(default_factory=list)
+    journal: tuple[str, ...] = ()
+    clock: datetime = BOOT + timedelta(hours=1)
+    boots: int = 1
+    blind: dict[str, Unreadable] = field(default_factory=dict)
+    packaging: tuple[str, ...] = ()
+    foreign_program: str = paths.BINARY  # what someone else's unit starts
+    environment_file: dict[str, str] = field(default_factory=dict)  # beats every Environment=
+    api_is_down: bool = False
+    apt_dies: bool = False  # the next installation is cut off half way
+
+    # -- what a look shows ------------------------------------------------------------------------------------
+
+    def snapshot(self) -> HostSnapshot:
+        sections = {
+            "system": Known(self._system(), "uname"),
+            "pci": Known(self.gpus, "/sys"),
+            "module": Known(self._module(), "/sys/module"),
+            "libraries": Known(self._libraries(), "ldconfig"),
+            "packages": Known(self._packages(), "dpkg-query"),
+            "nodes": Known(self._nodes(), "stat"),
+            "nvml": Known(self._nvml(), "nvidia-smi"),
+            "kernel_log": Known(KernelLog(lines=tuple(self.kernel_lines), xids=()), "journalctl -k"),
+            "ollama": self._ollama(),
+            "service": Known(self._service(), "systemctl show"),
+            "api": self._api(),
+            "journal": Known(Journal(lines=self.journal, truncated=False, suppressed=0), "journalctl"),
+            "files": Known(ManagedFiles(files={path: self._file(path) for path in paths.MANAGED}), "stat"),
+        }
+        return HostSnapshot(**(sections | self.blind))  # type: ignore[arg-type]
+
+    def _system(self) -> System:
+        named = {"debian": "Debian GNU/Linux", "ubuntu": "Ubuntu", "rocky": "Rocky Linux"}[self.os[0]]
+        return System(
+            hostname="gpu01",
+            os_id=self.os[0],
+            os_version=self.os[1],
+            os_name=f"{named} {self.os[1]}",
+            os_like=(),
+            kernel=self.kernel,
+            arch=self.arch,
+            boot_id=Known(f"boot-{self.boots}", "/proc"),
+            booted_at=Known(BOOT, "/proc/uptime"),
+            clock=self.clock,
+            user="root",
+            uid=0,
+            virtualization=Known(self.virtualization, "systemd-detect-virt"),
+            memory_bytes=Known(16 << 30, "/proc/meminfo"),
+            disks=(),
+            tools={name: name in self.tools for name in TOOLS},
+            init_systemd=True,
+            reboot_required=False,
+        )
+
+    def _module(self) -> KernelModule:
+        disk = self.driver_version("nvidia-kernel-open-dkms")
+        on_disk = DiskModule(name="nvidia", version=disk, flavour="open", path="/lib/modules/x/nvidia.ko")
+        loaded = LoadedModule(version=self.loaded, flavour="open")
+        return KernelModule(
+            loaded=Known(loaded, "/sys/module") if self.loaded else Absent("/sys/module/nvidia is not there"),
+            on_disk=Known(on_disk, "modinfo") if disk else Absent("modinfo finds no nvidia"),
+            uvm_loaded=Known(self.uvm, "/sys/module"),
+            nouveau_loaded=Known(self.nouveau, "/sys/module"),
+            users=Known(0, "/sys/module"),
+        )
+
+    def _libraries(self) -> Libraries:
+        version = self.driver_version("nvidia-driver-cuda")
+        library = Library(path="/usr/lib/libnvidia-ml.so.1", resolved=f"libnvidia-ml.so.{version}", version=version)
+        reading: Reading[Library] = Known(library, "ldconfig") if version else Absent("not on the loader path")
+        return Libraries(nvml=reading, cuda=reading)
+
+    def _packages(self) -> Packages:
+        candidates = {}
+        for name in ("nvidia-driver-cuda", "nvidia-kernel-open-dkms", "nvidia-kernel-dkms", "nvidia-open"):
+            versions = [v for v in self.listed if not (pin := self._pinned()) or v.startswith(pin)] or self.listed
+            installed = [self.packages[name].version] if name in self.packages else []
+            if both := [*versions, *installed]:
+                candidates[name] = max(both)
+        broken = tuple(p.name for p in self.packages.values() if not p.is_sound)
+        return Packages(
+            manager="apt",
+            installed=tuple(self.packages.values()),
+            candidates=candidates,
+            sources=self.sources,
+            broken=broken,
+        )
+
+    def _pinned(self) -> str:
+        found = re.search(r"^Pin: version (.*)\*$", self.files.get(paths.APT_PIN, ("", ""))[0], re.MULTILINE)
+        return found[1] if found else ""
+
+    def _nodes(self) -> DeviceNodes:
+        node = DeviceNode(path="/dev/nvidia0", mode="0666", owner="root", group="root", major=195, minor=0)
+        return DeviceNodes(
+            nodes=(node,) if self.loaded else (),
+            service_user=Known("ollama", "test") if self.account is not None else Absent("there is no unit"),
+            service_user_may_open=Known(True, "stat") if self.loaded else Absent("no nodes"),
+        )
+
+    def _nvml(self) -> Nvml:
+        version = self.driver_version("nvidia-driver-cuda") or self.loaded
+        if not self.loaded or version != self.loaded:
+            words = "Driver/library version mismatch" if self.loaded else "couldn't communicate with the driver"
+            gone = Unreadable(words)
+            return Nvml(
+                exit_code=18 if self.loaded else 9,
+                message=words,
+                driver_version=gone,
+                cuda_version=gone,
+                gpus=gone,
+                processes=gone,
+            )
+        return Nvml(
+            exit_code=0,
+            message="",
+            driver_version=Known(self.loaded, "nvidia-smi"),
+            cuda_version=Known("13.0", "nvidia-smi"),
+            gpus=Known(tuple(_gpu(index, gpu) for index, gpu in enumerate(self.gpus)), "nvidia-smi"),
+            processes=Known((), "nvidia-smi"),
+        )
+
+    def _ollama(self) -> Reading[OllamaInstall]:
+        binaries, trees = (), ()
+        if self.binary:
+            resolved, version = self.binary
+            root = resolved.rpartition("/bin/")[0]
+            binaries = (OllamaBinary(path=paths.BINARY, resolved=resolved, version=Known(version, "--version")),)
+            tree = LibraryTree(path=f"{root}/lib/ollama", entries=("cuda_v13/",), backends=("cuda_v13",))
+            trees = (tree,)
+        account = Account(name="ollama", uid=999, home="/usr/share/ollama", groups=self.account or ())
+        install = OllamaInstall(
+            binaries=binaries,
+            trees=trees,
+            release=Known(self.current, paths.CURRENT) if self.current else Absent(f"no {paths.CURRENT}"),
+            kept=tuple(sorted(self.kept)),
+            account=Known(account, "getent") if self.account is not None else Absent("no such account"),
+            packaging=self.packaging,
+        )
+        if not binaries and not self.kept and self.account is None and not self.packaging:
+            return Absent("no Ollama binary, library tree, account or package")
+        return Known(install, "file system")
+
+    def _service(self) -> Service:
+        fragment = self.fragment or (paths.UNIT_FILE if self.loaded_unit else "")
+        running = self.process is not None
+        return Service(
+            load_state="loaded" if fragment else "not-found",
+            active_state="active" if running else "inactive",
+            sub_state="running" if running else "dead",
+            enabled=("enabled" if self.enabled else "disabled") if fragment else "",
+            fragment=fragment,
+            drop_ins=tuple(sorted([*self.other_drop_ins, *([paths.DROP_IN] if self.loaded_drop_in else [])])),
+            needs_reload=bool(fragment) and self.loaded_drop_in != self.files.get(paths.DROP_IN, ("", ""))[0],
+            user="ollama" if fragment else "",
+            group="ollama" if fragment else "",
+            exec_start=f"{self._program()} serve" if fragment else "",
+            environment=self.effective(),
+            environment_files=("/etc/default/ollama",) if self.environment_file else (),
+            properties={},
+            main_pid=725 if running else 0,
+            started_at=Known(self.started, "systemctl") if running else Absent("not started"),
+            restarts=0,
+            invocation_id="1",
+            main=Known(self._process(), "/proc/725") if running else Absent("no main process"),
+            runners=Known((), "/proc"),
+        )
+
+    def _process(self) -> Process:
+        return Process(
+            pid=725,
+            parent_pid=1,
+            user="ollama",
+            exe=Known(self.exe, "/proc/725/exe"),
+            command=("/usr/local/bin/ollama", "serve"),
+            environ=Known(dict(self.process or {}), "/proc/725/environ"),
+            started_at=Known(self.started, "/proc"),
+        )
+
+    def _program(self) -> str:
+        own = re.search(r"^ExecStart=(\S+) serve$", self.loaded_drop_in, re.MULTILINE)
+        return own[1] if own else self.foreign_program if self.fragment else paths.BINARY
+
+    def effective(self) -> dict[str, str]:
+        """What systemd would start the service with: unit files in the order of their names."""
+        texts = {paths.DROP_IN: environment_of(self.loaded_drop_in)} | self.other_drop_ins
+        merged: dict[str, str] = {}
+        for path in sorted(texts):
+            merged |= texts[path]
+        return merged
+
+    def _api(self) -> Reading[Api]:
+        if self.process is None or self.api_is_down:
+            return Absent("nothing listens on 127.0.0.1:11434")
+        models = tuple(
+            Model(
+                name=name,
+                digest=digest,
+                size_bytes=5 << 30,
+                family="llama",
+                parameter_size="8B",
+                quantization="Q4_K_M",
+                remote=False,
+            )
+            for name, digest in self.store.items()
+        )
+        loaded = tuple(
+            LoadedModel(
+                name=name,
+                digest=self.store[name],
+                size_bytes=1,
+                size_vram_bytes=1,
+                context_length=8192,
+                expires_at="",
+            )
+            for name in self.resident
+            if name in self.store
+        )
+        return Known(
+            Api(
+                endpoint="http://127.0.0.1:11434",
+                version=Known(self.runs, "/api/version"),
+                models=Known(models, "/api/tags"),
+                loaded=Known(loaded, "/api/ps"),
+            ),
+            "curl",
+        )
+
+    def _file(self, path: str) -> Reading[ManagedFile]:
+        if path == paths.UNIT_FILE and self.fragment == path:
+            content, mode = FOREIGN_UNIT, "0644"
+        elif path not in self.files:
+            return Absent(f"no {path}")
+        else:
+            content, mode = self.files[path]
+        file = ManagedFile(
+            path=path,
+            sha256=hashlib.sha256(content.encode()).hexdigest(),
+            mode=mode.lstrip("0"),
+            owner="root",
+            group="root",
+            ours=paths.HEADER in content,
+            content=Known(content, path),
+        )
+        return Known(file, path)
+
+    def driver_answers(self) -> bool:
+        """What nvidia-smi would say, in one word."""
+        gpus = self._nvml().gpus
+        return isinstance(gpus, Known) and bool(gpus.value)
+
+    def driver_version(self, name: str) -> str:
+        package = self.packages.get(name)
+        return package.version.rpartition("-")[0] if package else ""
+
+    # -- what steps do ----------------------------------------------------------------------------------------
+
+    def apply(self, change: Change, steps: int | None = None) -> None:
+        """The first `steps` steps of a change (all: None), as if the run was killed after them."""
+        self.clock += timedelta(minutes=1)
+        for step in change.steps[:steps]:
+            self._do(step)
+
+    def _do(self, step: Step) -> None:
+        match step:
+            case Put():
+                self.files[step.path] = (step.content, step.mode)
+            case Remove():
+                self.files.pop(step.path, None)
+            case Drain():
+                self.resident = ()  # what was served has ended, or the engine would have refused
+            case Reboot():
+                self._reboot()
+            case _:
+                self._run(step.what, step.stdin or step.command)
+
+    def _run(self, what: str, script: str) -> None:
+        value = dict(re.findall(r"^([A-Z_]+)='?(.*?)'?$", script, re.MULTILINE))
+        match what.split(" ")[0]:
+            case "read":
+                self.listed = self.offered
+            case "add":
+                if "add the" not in what and "add ollama" not in what:
+                    assert paths.APT_SOURCE in self.files
+            case "fetch":
+                raise AssertionError("keys come from the inventory in these tests")
+            case "install" if "INSTALL" not in value:
+                packages = set(value["PACKAGES"].split())
+                self.tools |= {tool for tool in TOOLS if set(APT.tools([tool])) <= packages}
+            case "install":
+                self._install(value)
+            case "hold":
+                for name in what.removeprefix("hold ").split(", "):
+                    self._hold(name)
+            case "load":
+                self._load()
+            case "create":
+                self.account = ("ollama", "render", "video")
+            case "download":
+                pass
+            case "unpack":
+                self.kept.add(value["VERSION"])
+            case "switch":
+                self.current = value["VERSION"]
+                self.binary = (f"{paths.RELEASES}/{self.current}/bin/ollama", self.current)
+            case "reload":
+                self._reload()
+            case "restart" | "start" | "enable":
+                self._reload()
+                self.enabled = True
+                if value["VERB"]:
+                    self._start()
+            case "pull":
+                name = value["MODEL"]
+                self.store[name] = self.registry.get(name, "a" * 64)
+            case _:
+                raise AssertionError(f"what does this do? {what}")
+
+    def _install(self, value: dict[str, str]) -> None:
+        for word in value["INSTALL"].split():
+            name, _, version = word.partition("=")
+            known = (*self.listed, *(package.version for package in self.packages.values()))
+            exact = version if version in known else max(v for v in self.listed if v.startswith(version[:-1]))
+            status = "iF" if self.apt_dies else "ii"
+            for part in (name, "libnvidia-ml1", "libcuda1"):
+                self.packages[part] = Package(name=part, version=exact, status=status, held=False)
+        if self.apt_dies:
+            self.apt_dies = False
+            raise Killed
+        if value["HOLD"]:
+            for name in list(self.packages):
+                self._hold(name)
+
+    def _hold(self, name: str) -> None:
+        package = self.packages[name]
+        self.packages[name] = Package(name=name, version=package.version, status="hi", held=True)
+
+    def _load(self) -> None:
+        if not self.loaded:
+            self.loaded = self.driver_version("nvidia-kernel-open-dkms")
+            text = f"NVRM: loading NVIDIA UNIX Open Kernel Module for x86_64  {self.loaded}"
+            self.kernel_lines.append(KernelLine(at=self.clock, text=text))
+        self.uvm = True
+
+    def _reload(self) -> None:
+        self.loaded_unit = paths.UNIT_FILE in self.files
+        self.loaded_drop_in = self.files.get(paths.DROP_IN, ("", ""))[0]
+
+    def _start(self) -> None:
+        assert self.account is not None
+        assert self.binary
+        self.clock += timedelta(seconds=30)
+        exe = self.binary[0] if self._program() == paths.BINARY else self._program()
+        self.process, self.exe, self.started = self.effective() | self.environment_file, exe, self.clock
+        self.api_is_down = False
+        self.runs = self.binary[1]
+        self.resident = ()
+
+    def _reboot(self) -> None:
+        self.boots += 1
+        self.clock += timedelta(minutes=2)
+        self.loaded, self.uvm, self.nouveau, self.kernel_lines = "", False, False, []
+        if paths.MODULES_LOAD in self.files:
+            self._load()
+        self._reload()
+        self.process = None
+        if self.enabled and self.binary:
+            self._start()
+
+
+def environment_of(drop_in: str) -> dict[str, str]:
+    """The variables of a drop-in as systemd would read them (our own subset of systemd.syntax)."""
+    found: dict[str, str] = {}
+    for line in drop_in.splitlines():
+        if line.startswith("Environment="):
+            for word in systemd.words(line.removeprefix("Environment=")):
+                name, _, value = word.partition("=")
+                found[name] = value.replace("%%", "%")
+    return found
+
+
+def _gpu(index: int, pci: PciGpu) -> Gpu:
+    uuid = GPU if index == 0 else GPU[:-2] + f"{index:02d}"
+    info = GpuInfo(
+        index=index,
+        uuid=uuid,
+        name="NVIDIA GeForce RTX 4060",
+        pci_address=pci.address,
+        compute_capability=Known("8.9", "nvidia-smi"),
+        persistence=NA,
+        mig=NA,
+        compute_mode=NA,
+        vbios=NA,
+    )
+    memory = GpuMemory(total_bytes=Known(8 << 30, "nvidia-smi"), used_bytes=NA, free_bytes=NA)
+    performance = GpuPerformance(**dict.fromkeys(GpuPerformance.__dataclass_fields__, NA))
+    return Gpu(info=info, memory=memory, performance=performance)
