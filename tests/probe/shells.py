@@ -20,7 +20,10 @@ SHELLS = [
     pytest.param(
         shell,
         id=shell[0],
-        marks=pytest.mark.skipif(shutil.which(shell[0]) is None, reason=f"{shell[0]} is not installed"),
+        marks=[
+            pytest.mark.skipif(shutil.which(shell[0]) is None, reason=f"{shell[0]} is not installed"),
+            *([] if shell[0] == "dash" else [pytest.mark.slow]),  # dash is Debian's /bin/sh
+        ],
     )
     for shell in (("dash",), ("bash", "--posix"), ("busybox", "sh"))
 ]

@@ -1,6 +1,7 @@
 """The probe's result as JSON (a support bundle), secrets redacted.
 
 One JSON object per host, one per line; `--script` prints the probe itself: what is sent to a host, nothing else.
+`--local` reads this machine as the user who calls; root sees most. Exit code 3: a host could not be read.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ def command(
     local: bool,
     keep_secrets: bool,
 ) -> int:
+    if hosts and (local or only_script):
+        raise click.UsageError(f"{'--local' if local else '--script'} takes no hosts: {hosts[0]!r} is one too many.")
     if only_script:
         from ongpu.probe.decode import script
 
@@ -56,9 +59,11 @@ def _local(keep_secrets: bool) -> int:
     import platform
 
     from ongpu.host import codec
+    from ongpu.host.reading import Unreadable
     from ongpu.host.redact import redact
     from ongpu.probe.local import snapshot_local
 
     value = snapshot_local()
-    click.echo(json.dumps(codec.dump(value if keep_secrets else redact(value), platform.node())))
-    return Exit.OK
+    body = codec.dump(value if keep_secrets else redact(value), platform.node())
+    click.echo(json.dumps(body, separators=(",", ":")))
+    return Exit.UNKNOWN if isinstance(value.system, Unreadable) else Exit.OK

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ongpu.probe.output import Output, Part
 
 # @@ongpu 1 8f14e45fceea167a
+PROTOCOL = "1"  # as in ongpu.probe.script; a probe that is installed on a host may be of another version
 _FIRST = re.compile(r"^@@ongpu (\d+) (\S+)\r?$", re.MULTILINE)
 _RC = re.compile(r"[0-9]{1,3}")
 
@@ -25,10 +26,16 @@ class Frames:
 
 
 def split(text: str) -> Frames:
-    """Sections in any order, cut off anywhere, with noise before the first line (a login banner)."""
+    """Sections in any order, cut off anywhere, with noise before the first line (a login banner).
+
+    A last line without its newline is the end marker (transports strip the newline) or the beginning of a line: `rc 1`
+    may have been `rc 124`.
+    """
     first = _FIRST.search(text)
     if not first:
         return Frames(trouble=text.strip()[-500:] or "no output")
+    if first.group(1) != PROTOCOL:
+        return Frames(trouble=f"it speaks protocol {first.group(1)[:20]}, not {PROTOCOL}")
     marker = f"@@{first.group(2)} "
     outputs: dict[str, Output] = {}
     section, parts, name, lines, complete = "", dict[str, Part](), "", list[str](), False
@@ -47,7 +54,8 @@ def split(text: str) -> Frames:
             outputs[section] = Output(section, parts, done)
         section, parts = "", {}
 
-    for raw in text[first.end() :].split("\n"):
+    *whole, rest_of_text = text[first.end() :].split("\n")
+    for raw in [*whole, rest_of_text if rest_of_text.rstrip("\r") == f"{marker}end" else ""]:
         line = raw.rstrip("\r")
         if not line.startswith(marker):
             if name:

@@ -25,7 +25,8 @@ PROTOCOL = 1
 # `timeout` bounds the *reader* of a section, never the section: a process that hangs in the kernel (state D,
 # as nvidia-smi does on a dead GPU) cannot be killed, but its pipe can be abandoned. The section runs in the
 # background for the same reason: the shell must not wait for it. `cat` reads because it does not buffer: what
-# came before the limit is kept. Without `timeout` (very old busybox) only the caller's time limit is left.
+# came before the limit is kept. What ignores SIGTERM is killed two seconds later. Without `timeout` (very old busybox)
+# only the caller's time limit is left.
 # `p` gives back the command's exit code, so that a section can choose its next command. `show` prints
 # "PATH<tab>FIRST LINE" of each file that it may read, without a fork.
 _HEAD = r"""{ {
@@ -41,6 +42,7 @@ show() { for F; do
   V=; IFS= read -r V <"$F"; printf '%s\t%s\n' "$F" "$V"
 done; }
 if ! have timeout; then bound() { shift; "$@"; }
+elif timeout -k 2 1 true 2>/dev/null; then bound() { timeout -k 2 "$@"; }
 elif timeout 1 true 2>/dev/null; then bound() { timeout "$@"; }
 else bound() { timeout -t "$@"; }; fi
 section() { printf '\n@@%s section %s\n' "$N" "$1"

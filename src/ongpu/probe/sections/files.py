@@ -74,7 +74,12 @@ def _file(output: Output, path: str, stat: tuple[str, ...] | None, sha256: str |
         return Unreadable(f"stat {path}: {output['stat'].trouble or 'no line'}")
     if sha256 is None:
         return Unreadable(f"{path}: {_why_no_hash(output, path)}", octets.AS_ROOT)
-    content, ours = _content(output, path, int(stat[3]))
+    match octets.decode(output[f"content:{path}"]):
+        case Unreadable(why=why, allow=allow):  # then nobody knows whose it is
+            return Unreadable(f"{path}: {why}", allow)
+        case raw:
+            ours = any(HEADER.encode() in line for line in raw.split(b"\n", 10)[:10])
+            content = _content(raw, path, int(stat[3]))
     return Known(
         ManagedFile(path=path, sha256=sha256, mode=stat[0], owner=stat[1], group=stat[2], ours=ours, content=content),
         path,
@@ -87,19 +92,13 @@ def _why_no_hash(output: Output, path: str) -> str:
     return "permission denied" if "ermission denied" in said else part.trouble or "no hash"
 
 
-def _content(output: Output, path: str, size: int) -> tuple[Reading[str], bool]:
-    """The text, and whether our header is in one of its first lines."""
-    match octets.decode(output[f"content:{path}"]):
-        case Unreadable(why=why, allow=allow):
-            return Unreadable(f"{path}: {why}", allow), False
-        case raw:
-            ours = any(HEADER.encode() in line for line in raw.split(b"\n", 10)[:10])
+def _content(raw: bytes, path: str, size: int) -> Reading[str]:
     if size > MAX_CONTENT:
-        return Absent(f"larger than {MAX_CONTENT // 1024} KiB"), ours
+        return Absent(f"larger than {MAX_CONTENT // 1024} KiB")
     try:
-        return Known(raw.decode(), path), ours
+        return Known(raw.decode(), path)
     except UnicodeDecodeError:
-        return Absent("not text"), ours
+        return Absent("not text")
 
 
 SECTION = Section(name="files", shell=SHELL, parse=parse, seconds=10, max_bytes=400_000)

@@ -24,23 +24,25 @@ KEEP = (
 )
 
 # awk counts all lines, so that an empty answer tells "nothing about GPUs" from "no kernel log here". Its exit code
-# leads to dmesg. journalctl's errors and hints go past it: they are on standard error.
+# leads to dmesg, as does a journal that was not read to its end, where the newest lines are. journalctl's errors and
+# hints go past it: they are on standard error.
 SHELL = rf"""
 keep() {{
   awk 'BEGIN {{ first = {FIRST}; last = {LAST} }}
     /^-- / {{ next }}
+    /^@cut / {{ print; cut = 1; next }}
     {{ all++ }}
     /{KEEP}/ {{ line = substr($0, 1, 600); if (++hits <= first) print line; else kept[hits % last] = line }}
     END {{
       from = hits - last + 1; if (from <= first) from = first + 1
       for (i = from; i <= hits; i++) print kept[i % last]
-      printf "@lines %d %d\n", all, hits; exit all == 0
+      printf "@lines %d %d\n", all, hits; exit all == 0 || cut
     }}'
 }}
-journal() {{ bound 6 journalctl -k -b --no-pager -o short-unix | keep; }}
+journal() {{ {{ bound 6 journalctl -k -b --no-pager -o short-unix || printf '@cut %s\n' "$?"; }} | keep; }}
 ring() {{
   read -r up rest </proc/uptime; printf '@now %s %s\n' "$(date +%s)" "$up"
-  bound 3 dmesg | keep
+  {{ bound 3 dmesg || printf '@cut %s\n' "$?"; }} | keep
 }}
 if need journal awk; then
   if ! {{ need journal journalctl && p journal journal; }}; then need ring dmesg && p ring ring; fi
@@ -53,11 +55,15 @@ _JOURNAL = re.compile(r"^(\d{1,11}\.\d{1,6}) \S+ (?:kernel: )?(.*)$")
 # [   87.165422] NVRM: No NVIDIA GPU found.                          dmesg (util-linux 2.38, busybox 1.35)
 _RING = re.compile(r"^(?:<\d+>)?\[ *(\d{1,10}\.\d{1,6})\] (.*)$")
 _NOW = re.compile(r"^@now (\d{1,11}) (\d{1,10}\.\d{1,6})$", re.MULTILINE)
+# @cut 124: journalctl or dmesg failed with this code; what came before is not the whole log
+_LATE = re.compile(r"^@cut (?:124|137|143)$", re.MULTILINE)
 _COUNT = re.compile(r"^@lines (\d{1,10}) (\d{1,10})$", re.MULTILINE)
 # NVRM: Xid (PCI:0000:05:00): 79, pid=1234, name=ollama, GPU has fallen off the bus.
 # NVRM: Xid (PCI:0000:01:00 GPU-I:05): 94, pid=7194, Contained: CE User Channel (0x9). RST: No, D-RST: No     (MIG)
 # NVRM: Xid (0000:03:00): 14, Channel 00000001                                                  (very old drivers)
-_XID = re.compile(r"^NVRM(?:\[\d+\])?: Xid \(((?:PCI:)?[0-9A-Fa-f:.]{1,24})(?: GPU-I:\d+)?\): (\d{1,4}),?\s*(.*)$")
+_XID = re.compile(
+    r"^NVRM(?:\[\d+\])?: Xid \(((?:PCI:)?[0-9A-Fa-f:.]{1,24})(?: GPU-I:[0-9A-Fa-f]+)?\): (\d{1,4}),?\s*(.*)$"
+)
 # journalctl for a user in none of the groups that may read the system journal (systemd 252)
 _BLIND = ("not seeing messages from other users and the system", "insufficient permissions")
 ALLOW = "add the user to the group systemd-journal, or run the probe as root (sudo)"
@@ -73,23 +79,31 @@ def parse(output: Output) -> Known[KernelLog] | Absent | Unreadable:
             return Known(_log(part.lines, boot, to_int(count[2]) or 0), source)
     if journal.timed_out and "ring" not in output.parts:
         return Unreadable("the kernel log gave no answer within its time limit")
-    denied = _blind(journal.text) or "not permitted" in ring.text or "ermission denied" in ring.text
+    refusals = _remarks(ring.text)
+    denied = _blind(journal.text) or any("not permitted" in line or "ermission denied" in line for line in refusals)
     why = f"journalctl -k: {_why(journal.text) or journal.trouble}; dmesg: {_why(ring.text) or ring.trouble}"
     return Unreadable(why, ALLOW if denied else "")
 
 
+def _remarks(text: str) -> list[str]:
+    """What the programs said themselves: neither messages of the kernel nor lines of ours."""
+    lines = [line for line in text.split("\n") if line and not line.startswith((" ", "@", "-- "))]
+    return [line for line in lines if not _JOURNAL.match(line) and not _RING.match(line)]
+
+
 def _blind(text: str) -> bool:
-    return any(words in text for words in _BLIND)
+    return any(words in line for line in _remarks(text) for words in _BLIND)
 
 
 def _why(text: str) -> str:
-    """The first thing it said that is no line of ours and no advice."""
+    """The first thing it said that is no advice."""
     if _blind(text):
         return "this user may not read the system journal"
-    said = [line for line in text.split("\n") if line and not line.startswith("@")]
-    if not said or said == ["-- No entries --"]:
-        return "no message of this boot" if _COUNT.search(text) else ""
-    return said[0][:200]
+    if _LATE.search(text):
+        return "no answer within its time limit"
+    if said := _remarks(text):
+        return said[0][:200]
+    return "no message of this boot" if _COUNT.search(text) else ""
 
 
 def _boot_time(text: str) -> datetime | None:

@@ -16,9 +16,10 @@ NAMES = ("nvidia", "nvidia-current", "nvidia-current-open")
 
 SHELL = rf"""
 directories() {{
+  [ -d /sys/module ] || {{ echo 'not mounted'; return 1; }}
   for name in nvidia nvidia_uvm nouveau; do [ -d "/sys/module/$name" ] && printf '%s\n' "$name"; done; :
 }}
-[ -d /sys/module ] && p modules directories
+p modules directories
 p loaded show /sys/module/nvidia/version /sys/module/nvidia/refcnt
 if [ -e /proc/driver/nvidia/version ]; then p nvrm cat /proc/driver/nvidia/version; fi
 need disk modinfo && p disk modinfo {" ".join(NAMES)}

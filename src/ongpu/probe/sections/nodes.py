@@ -42,6 +42,8 @@ def parse(output: Output) -> Known[DeviceNodes] | Absent | Unreadable:
     part = output["nodes"]
     if part.trouble:
         return Unreadable(f"/dev/nvidia*: {part.trouble}")
+    if "unit" not in output.parts and not output.complete:  # only a whole section tells that systemd does not run
+        return Unreadable("the look at /dev/nvidia* and its users was cut off (time limit)")
     found = _NODE.findall(part.text)
     if len(found) != len(part.lines):
         return Unreadable(f"/dev/nvidia*: unexpected answer {part.lines[0][:120]!r}")
@@ -57,8 +59,7 @@ def parse(output: Output) -> Known[DeviceNodes] | Absent | Unreadable:
         for mode, uid, gid, major, minor, owner, group, path in found
     )
     unit = dict(line.split("=", 1) for line in output["unit"].lines if "=" in line)
-    exists = unit.get("LoadState") == "loaded"
-    user = (unit.get("User") or "root") if exists else ""
+    user = _user(output, unit)
     may = _may_open(output, [row for row in found if _NEEDED.match(row[7])], user, unit)
     return Known(DeviceNodes(nodes=nodes, service_user=user, service_user_may_open=may), "/dev/nvidia*")
 
@@ -66,16 +67,24 @@ def parse(output: Output) -> Known[DeviceNodes] | Absent | Unreadable:
 Row = tuple[str, ...]  # mode, uid, gid, major, minor, owner, group, path
 
 
-def _may_open(output: Output, rows: list[Row], user: str, unit: dict[str, str]) -> Reading[bool]:
-    if not rows:
-        return Absent("there are no /dev/nvidia* nodes")
+def _user(output: Output, unit: dict[str, str]) -> Reading[str]:
     if "unit" not in output.parts:
-        # Cut off before it was asked, or no systemd: only the end of the section tells.
-        return Absent("systemd does not run here") if output.complete else Unreadable("cut off before it was asked")
+        return Absent("systemd does not run here")
     if "LoadState" not in unit:
         return Unreadable(f"systemctl show {UNIT}: {output['unit'].text[:200] or output['unit'].trouble}")
-    if not user:
+    if unit["LoadState"] != "loaded":
         return Absent(f"there is no {UNIT}")
+    if output["unit"].trouble:  # User= comes after LoadState=
+        return Unreadable(f"systemctl show {UNIT}: {output['unit'].trouble}")
+    return Known(unit.get("User") or "root", f"systemctl show {UNIT}")
+
+
+def _may_open(output: Output, rows: list[Row], runs_as: Reading[str], unit: dict[str, str]) -> Reading[bool]:
+    if not rows:
+        return Absent("there are no /dev/nvidia* nodes")
+    if not isinstance(runs_as, Known):
+        return runs_as
+    user = runs_as.value
     if user in ("root", "0"):
         return Known(True, "the service runs as root")
     who = output["id"]

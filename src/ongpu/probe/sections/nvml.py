@@ -24,7 +24,18 @@ _COMMON = (
 CORE = f"{_COMMON},name"
 FIELDS = f"{_COMMON},compute_cap,name"  # compute_cap since 510
 APPS = "pid,gpu_uuid,used_gpu_memory,process_name"
+CHILD = "ongpu-nvml"  # the name of the process in which probe/local.py asks NVML
 LIMIT = 20  # seconds; a GPU that nobody keeps initialised takes 1 to 3 to wake, one after the other
+
+# Questions that have waited in the kernel (state D) for more than a minute: nobody is sent after them. A process's
+# start, the 22nd field of stat, is in hundredths of a second since boot.
+HUNG = rf"""hung() {{
+  read -r up idle </proc/uptime
+  grep -hsE '^[0-9]+ \((nvidia-smi|{CHILD})\) D ' /proc/[0-9]*/stat | while read -r stat; do
+    set -- $stat; [ "$((${{up%.*}} - ${{22}} / 100))" -le 60 ] || printf '%s\n' "$1"
+  done
+}}
+"""
 
 # Without the kernel module nvidia-smi is not asked: as root, NVML makes /dev/nvidiactl by itself and calls
 # nvidia-modprobe, which may load the module. /dev/dxg is WSL, which has no module. When the GPUs answered, the
@@ -36,10 +47,12 @@ smi() {{ bound {LIMIT} nvidia-smi "$@"; }}
 gpus() {{ smi --query-gpu="$1" --format=csv,noheader,nounits; }}
 apps() {{ smi --query-compute-apps={APPS} --format=csv,noheader,nounits; }}
 banner() {{ smi; }}
-rest() {{ p apps apps | {{ p banner banner; cat; }}; }}
+{HUNG}rest() {{ p apps apps | {{ p banner banner; cat; }}; }}
 if ! need gpus nvidia-smi; then :
 elif [ ! -e /sys/module/nvidia ] && [ ! -e /proc/driver/nvidia/version ] && [ ! -e /dev/dxg ]; then
   p unloaded printf 'no\n'
+elif old=$(hung) && [ -n "$old" ]; then
+  p hung printf '%s\n' $old
 else
   p gpus gpus {FIELDS}
   case $P in
@@ -50,6 +63,7 @@ fi
 """
 
 NOT_RUN = "nvidia-smi was not asked: the kernel module nvidia is not loaded"
+_LOOK = "look for a hung driver: dmesg, ps (state D)"
 _PERMISSION = "run the probe as root (sudo), or let the user read and write /dev/nvidia*"
 # | NVIDIA-SMI 550.163.01             Driver Version: 550.163.01     CUDA Version: 12.4     |
 # | NVIDIA-SMI 615.71.09              KMD Version: 615.71.09         CUDA UMD Version: 13.4 |     since 610
@@ -64,6 +78,8 @@ def parse(output: Output) -> Known[Nvml] | Absent | Unreadable:
     """A driver that hangs is Unreadable as a whole; one that refuses is Known with its exit code and its words."""
     if output["unloaded"].ok:
         return Known(_silent(9, NOT_RUN), "/sys/module/nvidia")
+    if waits := hung(output):
+        return waits
     core = "core" in output.parts
     part = output["core" if core else "gpus"]
     if part.missing:
@@ -71,9 +87,7 @@ def parse(output: Output) -> Known[Nvml] | Absent | Unreadable:
     if part.rc is None and not output.parts:
         return Unreadable("the probe was cut off before nvidia-smi was asked")
     if part.rc is None or part.timed_out:
-        return Unreadable(
-            f"nvidia-smi gave no answer within {LIMIT} seconds", "look for a hung driver: dmesg, ps (state D)"
-        )
+        return Unreadable(f"nvidia-smi gave no answer within {LIMIT} seconds", _LOOK)
     words = " ".join(line.strip() for line in part.lines)[:500]
     if part.rc == 6 or (part.rc == 0 and _NO_DEVICES.search(part.text)):
         blind = Unreadable(f"nvidia-smi: {words}")
@@ -91,6 +105,14 @@ def parse(output: Output) -> Known[Nvml] | Absent | Unreadable:
     if part.rc != 0:
         return Known(_silent(part.rc, words), "nvidia-smi")
     return Known(_spoken(output, part, CORE if core else FIELDS), "nvidia-smi")
+
+
+def hung(output: Output) -> Unreadable | None:
+    """What HUNG found: an earlier question that still waits in the driver."""
+    if not output["hung"].ok or not output["hung"].lines:
+        return None
+    pids = ", ".join(output["hung"].lines[:5])
+    return Unreadable(f"an earlier question (process {pids}) still waits in the driver; it was not asked again", _LOOK)
 
 
 def _silent(code: int, words: str) -> Nvml:

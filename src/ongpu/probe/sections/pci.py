@@ -20,7 +20,9 @@ bus() {
     printf '%s %s\n' "$line" "${driver##*/}"
   done
 }
-if [ -d /sys/bus/pci/devices ]; then p bus bus; else p none printf 'no\n'; fi
+if [ -d /sys/bus/pci/devices ]; then p bus bus
+elif [ -d /sys/bus ]; then p none printf 'no\n'
+else p unmounted printf 'no\n'; fi
 """
 
 # VGA, XGA, 3D (data centre) and other display controllers; 0x12 = processing accelerators. Not 0x0403 (audio),
@@ -32,6 +34,8 @@ def parse(output: Output) -> Known[tuple[PciGpu, ...]] | Absent | Unreadable:
     """Known(()) = the bus was looked at and holds no NVIDIA GPU. Absent = there is no PCI bus."""
     if output["none"].ok:
         return Absent("there is no PCI bus (/sys/bus/pci/devices)")
+    if output["unmounted"].ok:
+        return Unreadable("/sys is not mounted")
     bus = output["bus"]
     if bus.trouble:
         return Unreadable(f"/sys/bus/pci/devices: {bus.trouble}")

@@ -109,7 +109,7 @@ def os_release(text: str) -> dict[str, str]:
     values: dict[str, str] = {}
     for line in text.split("\n"):
         name, equals, rest = line.strip().partition("=")
-        if not equals or name.startswith("#"):
+        if not equals or name.startswith("#") or len(rest) > 2000:
             continue
         try:
             words = shlex.split(rest)
