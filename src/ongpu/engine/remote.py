@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
 from pyinfra.api.command import StringCommand
 
+from ongpu.engine import workarounds as workarounds
+
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
 

@@ -71,7 +71,7 @@ def verify(load: bool = True) -> Generator[FunctionCommand, None, None]:
             host.noop("no model is declared")
     except OngpuError as error:
         yield failure(host, str(error), error.exit_code)
-    except Exception as error:  # noqa: BLE001 - else one host's bug stops the fleet: pyinfra re-raises it for all
+    except Exception as error:  # else one host's bug stops the fleet: pyinfra re-raises it for all
         log.debug("ongpu bug", exc_info=True)
         yield failure(host, f"proof: ongpu bug, please report: {error!r}", Exit.ERROR)
 

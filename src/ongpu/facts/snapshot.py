@@ -31,5 +31,5 @@ class Snapshot(FactBase[dict[str, Any]]):
         return codec.dump(redact(decode("\n".join(output))))
 
     @staticmethod
-    def default() -> dict[str, Any]:  # type: ignore[override]
+    def default() -> dict[str, Any]:
         return codec.dump(HostSnapshot.unreadable("the host gave no output"))

@@ -83,7 +83,8 @@ def _plan_verdict(plan: Plan) -> tuple[HostVerdict, str]:
     interrupts = f", interrupts: {plan.interrupts}" if plan.interrupts else ""
     if plan.changes or plan.deferred:
         later = f", {len(plan.deferred)} only known later" if plan.deferred else ""
-        return "findings", f"{len(plan.changes)} to change{later}{interrupts}"
+        stopped = "".join(f"; {blocked.why}" for blocked in plan.blocked)
+        return "findings", f"{len(plan.changes)} to change{later}{interrupts}{stopped}"
     worst: tuple[tuple[str, HostVerdict], ...] = (
         ("unsupported", "findings"),
         ("refused", "refused"),

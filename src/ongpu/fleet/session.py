@@ -61,7 +61,8 @@ def _inventory(source: str) -> Inventory:
     if source.endswith(".py") and not os.path.exists(source):
         raise ConfigError(f"there is no {source} here; name one with --inventory", source)
     try:
-        return make_inventory(source, override_data={}, cwd=os.getcwd())
+        inventory: Inventory = make_inventory(source, override_data={}, cwd=os.getcwd())
+        return inventory
     except SystemExit as stop:  # how inventory.py reports configuration errors: one per line, no traceback
         raise ConfigError(str(stop.code)) from None
     except ConfigError:

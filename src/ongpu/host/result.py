@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ongpu.errors import Exit, worst
 
@@ -59,6 +59,8 @@ class Unknown:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Testimony:
     """What one witness says about one model: `yes` it is fully on the GPU, `no`, or `silent` with the reason."""
+
+    __test__: ClassVar[bool] = False  # pytest would take the class for tests, because of its name
 
     witness: str
     says: WitnessSays
