@@ -22,7 +22,7 @@ _EXTENSIONS = ("_contextvars", "_ctypes", "_hashlib", "_json", "_queue", "_ssl",
 # Top-level modules and packages that the stand-in imports, and what those import
 _NAMES = """
 __future__ _collections_abc _compression _weakrefset abc ast base64 bisect bz2 calendar codecs collections
-concurrent configparser contextlib copy copyreg ctypes dataclasses datetime dis email encodings enum fnmatch
+concurrent contextlib copy copyreg ctypes dataclasses datetime dis email encodings enum fnmatch
 functools genericpath hashlib heapq hmac http importlib inspect io ipaddress json keyword linecache locale
 logging ntpath opcode operator os pathlib posixpath queue quopri random re reprlib secrets selectors shutil
 signal socket ssl stat string stringprep struct subprocess tempfile textwrap threading token tokenize

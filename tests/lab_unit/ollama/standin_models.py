@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ongpu_lab.ollama.catalogue import LLAMA_8B, Entry, Shape, decoder_header
+from ongpu_lab.ollama.catalogue import LLAMA_8B, Entry
+from ongpu_lab.ollama.decoders import Shape, decoder_header
 from ongpu_lab.ollama.gguf_write import TensorSpec, header
 
 TINY = Shape("llama", "Tiny Random", 6, 256, 4, 2, 64, 512, 224, 4096, quant="F16", tokenizer_bytes=6000)

@@ -10,8 +10,6 @@ from typing import Any
 
 from . import gguf, names, requests, store
 from .gojson import dumps, rfc3339
-from .pull import pull
-from .registry_client import RegistryError
 from .requests import BadRequest
 from .scheduler import Scheduler
 from .store import MEDIA, Store, Stored
@@ -48,6 +46,14 @@ def header(models: Store, stored: Stored) -> gguf.Model:
         raise BadRequest(500, f"unable to load model: {error}") from error
 
 
+def projector_header(models: Store, stored: Stored) -> gguf.Model | None:
+    """None if the model has no projector. Raises BadRequest (500) if its blob is gone or broken."""
+    try:
+        return models.projector(stored)
+    except (OSError, gguf.NotGguf) as error:
+        raise BadRequest(500, f"unable to load model: {error}") from error
+
+
 class ModelsApi:
     def __init__(self, models: Store, scheduler: Scheduler) -> None:
         self._store, self._scheduler = models, scheduler
@@ -56,6 +62,7 @@ class ModelsApi:
         entries = []
         for stored in self._store.all():
             model = header(self._store, stored)
+            projector = stored.layer("projector") is not None
             short = stored.name.short()
             size = {
                 "context_length": model.get("context_length", 0),
@@ -71,8 +78,8 @@ class ModelsApi:
                         "modified_at": rfc3339(modified),
                         "size": stored.size,
                         "digest": stored.digest,
-                        "details": store.details(model) | size,
-                        "capabilities": store.capabilities(model),
+                        "details": store.details(model, projector) | size,
+                        "capabilities": store.capabilities(model, projector),
                     },
                 )
             )
@@ -102,7 +109,7 @@ class ModelsApi:
                         "model": runner.plan.name.short(),
                         "size": runner.size,
                         "digest": runner.plan.digest,
-                        "details": store.details(runner.plan.model),
+                        "details": store.details(runner.plan.model, runner.plan.projector is not None),
                         "expires_at": rfc3339(expires),
                         "size_vram": runner.size_vram,
                         "context_length": runner.plan.options.num_ctx,
@@ -116,7 +123,7 @@ class ModelsApi:
         text = str(body.get("model") or body.get("name") or "")
         name = names.parse(text)
         stored = lookup(self._store, name.short() if name else text)
-        model = header(self._store, stored)
+        model, projector = header(self._store, stored), projector_header(self._store, stored)
         template = self._store.text(stored, "template") or "{{ .Prompt }}"
         parameters = self._store.params(stored)
         value: dict[str, Any] = {"modelfile": self._modelfile(stored, template, parameters)}
@@ -126,14 +133,18 @@ class ModelsApi:
             value["parameters"] = "\n".join(f"{key:<30} {item}" for key, item in _parameter_lines(parameters))
         value |= {
             "template": template,
-            "details": store.details(model),
+            "details": store.details(model, projector is not None),
             "model_info": _model_info(model, bool(body.get("verbose"))),
+        }
+        if projector:
+            value["projector_info"] = _model_info(projector, bool(body.get("verbose")))
+        value |= {
             "tensors": [{"name": t.name, "type": t.type_name, "shape": list(t.shape)} for t in model.tensors],
-            "capabilities": store.capabilities(model),
+            "capabilities": store.capabilities(model, projector is not None),
             "modified_at": rfc3339(stored.path.stat().st_mtime),
         }
         data = dumps(value).encode()
-        return Response(200, b"", JSON, stream=iter([data]))
+        return Response(200, b"", JSON, stream=(part for part in (data,)))
 
     def _modelfile(self, stored: Stored, template: str, parameters: dict[str, Any]) -> str:
         layer = stored.layer("model") or {"digest": ""}
@@ -160,10 +171,13 @@ class ModelsApi:
         last: dict[str, Any] = {}
         for last in records:
             if "error" in last:
-                return answer(last, 500)
-        return answer({"status": last["status"]})
+                return _plain(last, 500)
+        return _plain({"status": last["status"]})
 
     def _pull(self, name: names.Name, insecure: bool, request: Request) -> Iterator[dict[str, Any]]:
+        from .pull import pull  # only where it is needed: TLS and HTTP take as long to import as all the rest
+        from .registry_client import RegistryError
+
         try:
             yield from pull(self._store, name, insecure, request.closed)
         except (RegistryError, OSError, ValueError, KeyError) as error:
@@ -216,7 +230,12 @@ class ModelsApi:
         records += [{"status": "writing manifest"}, {"status": "success"}]
         if body.get("stream", True):
             return Response(200, b"", NDJSON, stream=(dumps(record).encode() + b"\n" for record in records))
-        return answer({"status": "success"})
+        return _plain({"status": "success"})
+
+
+def _plain(value: Any, status: int = 200) -> Response:
+    """What a request without a stream gets where there could be one: its type comes without a charset."""
+    return Response(status, dumps(value).encode(), "application/json")
 
 
 def _parameter_lines(parameters: dict[str, Any]) -> list[tuple[str, str]]:

@@ -7,14 +7,16 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from . import client, envconfig, golog, requests, store
-from .api_models import JSON, NDJSON, answer, failure, header, lookup
+from .api_models import JSON, NDJSON, answer, failure, header, lookup, projector_header
 from .gguf import Model
 from .gojson import dumps, rfc3339
+from .launch import Options, Plan
 from .requests import BadRequest
-from .runner import LoadFailed, Options, Runner
+from .runner import LoadFailed, Runner
 from .scheduler import Busy, Scheduler
 from .store import Store, Stored
 from .wire import Request, Response
@@ -31,6 +33,7 @@ class _Call:
     text: str
     stored: Stored
     model: Model
+    projector: Model | None
     options: dict[str, Any]
     keep_alive: float | None
     start: float
@@ -102,8 +105,8 @@ class RunApi:
         keep_alive = requests.keep_alive(body.get("keep_alive"))
         text = str(body.get("model") or "")
         stored = lookup(self._store, text)
-        model = header(self._store, stored)
-        return _Call(request, body, text, stored, model, body.get("options") or {}, keep_alive, start)
+        model, projector = header(self._store, stored), projector_header(self._store, stored)
+        return _Call(request, body, text, stored, model, projector, body.get("options") or {}, keep_alive, start)
 
     def _check(self, call: _Call) -> None:
         call.options = requests.options(self._store.params(call.stored), call.options)
@@ -122,22 +125,26 @@ class RunApi:
             use_mmap=given.get("use_mmap"),
         )
 
+    def _plan(self, call: _Call) -> Plan:
+        return Plan(
+            call.stored.name,
+            self._path(call, "model"),
+            call.model,
+            self._load_options(call),
+            digest=call.stored.digest,
+            projector=self._path(call, "projector") if call.projector else None,
+            projector_size=call.projector.file_size if call.projector else 0,
+        )
+
+    def _path(self, call: _Call, kind: str) -> Path:
+        return self._store.blob((call.stored.layer(kind) or {"digest": ""})["digest"])
+
     @contextlib.contextmanager
     def _runner(self, call: _Call) -> Iterator[Runner]:
         """A loaded runner. Raises BadRequest with the status of what went wrong."""
-        layer = call.stored.layer("model") or {"digest": ""}
-        path = self._store.blob(layer["digest"])
         begin = time.monotonic()
         try:
-            held = self._scheduler.runner(
-                call.stored.name,
-                call.stored.digest,
-                path,
-                call.model,
-                self._load_options(call),
-                call.keep_alive,
-                call.request.closed,
-            )
+            held = self._scheduler.runner(self._plan(call), call.keep_alive, call.request.closed)
             with held as runner:
                 call.load_seconds = time.monotonic() - begin
                 yield runner
@@ -147,8 +154,7 @@ class RunApi:
             raise BadRequest(499 if str(error) == "request canceled" else 500, str(error)) from error
 
     def _unload(self, call: _Call, empty: dict[str, Any]) -> Response:
-        layer = call.stored.layer("model") or {"digest": ""}
-        self._scheduler.expire(self._store.blob(layer["digest"]))
+        self._scheduler.expire(self._path(call, "model"))
         return self._done(call, empty, "unload")
 
     def _load_only(self, call: _Call, empty: dict[str, Any]) -> Response:
@@ -170,11 +176,11 @@ class RunApi:
             if "error" in last:
                 return answer(last, 500)
             text.append(last["response"] if "response" in last else last["message"]["content"])
-        return answer(
-            _head(call)
-            | wrap("".join(text))
-            | {k: v for k, v in last.items() if k not in ("model", "created_at", "response", "message")}
-        )
+        if not last:  # the runner ended its answer before the first token: the zero value, with status 200
+            return answer({"model": "", "created_at": "0001-01-01T00:00:00Z"} | wrap("") | {"done": False})
+        known = ("model", "created_at", "response", "message")
+        rest = {key: value for key, value in last.items() if key not in known}
+        return answer(_head(call) | wrap("".join(text)) | rest)
 
     def _records(
         self,

@@ -50,6 +50,7 @@ _FLAGS = {
     "--no-jinja",
     "--no-mmproj-offload",
 }
+_COUNT = re.compile(r"[0-9]{1,4}")  # layers; a negative number is "automatic"
 _FALSE = {"off", "disabled", "false", "0"}
 
 
@@ -127,7 +128,7 @@ def _wish(values: dict[str, str]) -> Wish:
     targets = re.findall(r"\d+", os.environ.get("LLAMA_ARG_FIT_TARGET", ""))
     fit = values.get("fit", os.environ.get("LLAMA_ARG_FIT", "on")).strip().lower()
     return Wish(
-        layers=int(layers) if layers.lstrip("-").isdigit() and int(layers) >= 0 else None,
+        layers=int(layers) if _COUNT.fullmatch(layers) else None,
         host=_overrides(),
         targets=tuple(map(int, targets)) or (1024,),
         enabled=fit not in _FALSE,
@@ -140,7 +141,7 @@ def _overrides() -> re.Pattern[str] | None:
     if _env_true("LLAMA_ARG_CPU_MOE"):
         patterns.append(r"\.ffn_(up|down|gate)_(ch|)exps")
     count = os.environ.get("LLAMA_ARG_N_CPU_MOE", "")
-    if count.isdigit() and int(count):
+    if _COUNT.fullmatch(count) and int(count):
         numbers = "|".join(map(str, range(int(count))))
         patterns.append(rf"blk\.({numbers})\.ffn_(up|down|gate)_(ch|)exps")
     for rule in os.environ.get("LLAMA_ARG_OVERRIDE_TENSOR", "").split(","):

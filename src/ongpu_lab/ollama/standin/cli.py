@@ -7,17 +7,17 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from . import client, envconfig, probes
+from .cli_format import processor, section, span, table, until, when
 from .gojson import human_bytes, human_number
 from .version import VERSION
 
 _DOWN = "could not connect to ollama server, run 'ollama serve' to start it"
 _DRAW, _DRAWN = "\x1b[?2026h\x1b[?25l\x1b[1G", " \x1b[K\x1b[?25h\x1b[?2026l"
 _CLEAR = "\x1b[?25l\x1b[?2026h\x1b[?25l\x1b[1G\x1b[K\x1b[?25h\x1b[?2026l\x1b[2K\x1b[1G\x1b[?25h"
-_FOREVER_YEARS = 100
 
 
 class CliError(Exception):
@@ -45,6 +45,8 @@ def main(words: list[str]) -> int:
                 _list()
             case "show":
                 _show(_one(arguments))
+            case "create":
+                _create(_one([word for word in arguments if word != _option(rest, "-f")]), _option(rest, "-f"))
             case "pull":
                 _pull(_one(arguments), "--insecure" in rest)
             case "run":
@@ -120,13 +122,6 @@ def _version() -> None:
         print(f"Warning: client version is {VERSION}")
 
 
-def _table(head: list[str], rows: list[list[str]]) -> None:
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    print("    ".join(cell.ljust(width) for cell, width in zip(head, widths, strict=True)) + " ")
-    for row in rows:
-        print("".join(cell.ljust(width) + "    " for cell, width in zip(row, widths, strict=True)))
-
-
 def _ps() -> None:
     _ask("HEAD", "/")
     models = _good(*_ask("GET", "/api/ps"))["models"]
@@ -137,59 +132,21 @@ def _ps() -> None:
             human_bytes(m["size"]),
             processor(m["size"], m["size_vram"]),
             str(m["context_length"]),
-            _until(m["expires_at"]),
+            until(m["expires_at"]),
         ]
         for m in models
     ]
-    _table(["NAME", "ID", "SIZE", "PROCESSOR", "CONTEXT", "UNTIL"], rows)
-
-
-def processor(size: int, vram: int) -> str:
-    """The column PROCESSOR."""
-    if vram == 0:
-        return "100% CPU"
-    if vram == size:
-        return "100% GPU"
-    if vram > size or size == 0:
-        return "Unknown"
-    share = round((size - vram) / size * 100)
-    return f"{share}%/{100 - share}% CPU/GPU"
-
-
-def _when(text: str) -> float:
-    whole, _, fraction = text.removesuffix("Z").partition(".")
-    return datetime.fromisoformat(whole + "+00:00").timestamp() + float(f"0.{fraction or 0}")
-
-
-def _until(text: str) -> str:
-    left = _when(text) - time.time()
-    if left > _FOREVER_YEARS * 365 * 86400:
-        return "Forever"
-    return "Stopping..." if left < 0 else f"{_span(left)} from now"
-
-
-def _span(seconds: float) -> str:
-    if seconds < 1:
-        return "Less than a second"
-    for limit, unit, one in ((60, 1, "1 second"), (3600, 60, "About a minute"), (48 * 3600, 3600, "About an hour")):
-        if seconds < limit:
-            count = int(seconds // unit)
-            return one if count == 1 else f"{count} {one.split()[-1]}s"
-    days = int(seconds // 86400)
-    for limit, unit, name in ((14, 1, "days"), (60, 7, "weeks"), (730, 30, "months")):
-        if days < limit:
-            return f"{days // unit} {name}"
-    return f"{days // 365} years"
+    table(["NAME", "ID", "SIZE", "PROCESSOR", "CONTEXT", "UNTIL"], rows)
 
 
 def _list() -> None:
     _ask("HEAD", "/")
     models = _good(*_ask("GET", "/api/tags"))["models"]
     rows = [
-        [m["name"], m["digest"][:12], human_bytes(m["size"]), f"{_span(time.time() - _when(m['modified_at']))} ago"]
+        [m["name"], m["digest"][:12], human_bytes(m["size"]), f"{span(time.time() - when(m['modified_at']))} ago"]
         for m in models
     ]
-    _table(["NAME", "ID", "SIZE", "MODIFIED"], rows)
+    table(["NAME", "ID", "SIZE", "MODIFIED"], rows)
 
 
 def _show(name: str) -> None:
@@ -203,19 +160,11 @@ def _show(name: str) -> None:
         "embedding length": str(info.get(f"{arch}.embedding_length", "")),
         "quantization": value["details"]["quantization_level"],
     }
-    _section("Model", list(facts.items()))
-    _section("Capabilities", [(item, "") for item in value["capabilities"]])
+    section("Model", list(facts.items()))
+    section("Capabilities", [(item, "") for item in value["capabilities"]])
     if value.get("parameters"):
         lines = (line.split(maxsplit=1) for line in value["parameters"].splitlines())
-        _section("Parameters", [(parts[0], parts[-1]) for parts in lines])
-
-
-def _section(title: str, rows: list[tuple[str, str]]) -> None:
-    print(f"  {title}")
-    keys, values = max(len(key) for key, _ in rows), max(len(value) for _, value in rows)
-    for key, value in rows:
-        print(f"    {key.ljust(keys)}    {value.ljust(values)}    " if values else f"    {key.ljust(keys)}    ")
-    print()
+        section("Parameters", [(parts[0], parts[-1]) for parts in lines])
 
 
 def _pull(name: str, insecure: bool) -> None:
@@ -244,6 +193,36 @@ def _run(arguments: list[str]) -> None:
         sys.stdout.flush()
     if prompt:
         print("\n")
+
+
+def _option(words: list[str], name: str) -> str:
+    return words[words.index(name) + 1] if name in words[:-1] else ""
+
+
+def _create(name: str, modelfile: str) -> None:
+    """From a Modelfile with FROM, PARAMETER and SYSTEM on single lines."""
+    _ask("HEAD", "/")
+    try:
+        lines = Path(modelfile or "Modelfile").read_text().splitlines()
+    except OSError as error:
+        raise CliError("no Modelfile or safetensors files found") from error
+    payload: dict[str, Any] = {"model": name, "parameters": {}}
+    for word, _, rest in (line.partition(" ") for line in lines):
+        if word.upper() == "PARAMETER":
+            key, _, value = rest.partition(" ")
+            payload["parameters"][key] = _number(value)
+        elif word.upper() in ("FROM", "SYSTEM"):
+            payload[word.lower()] = rest.strip('"')
+    for _ in _stream("/api/create", payload):
+        pass
+
+
+def _number(text: str) -> float | str:
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    return int(value) if value.is_integer() else value
 
 
 def _stop(name: str) -> None:

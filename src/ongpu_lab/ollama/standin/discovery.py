@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from . import envconfig, gojson, golog, layout
 from .device import Device, child_environment
 from .device_filters import driver_new_enough, drop_duplicates, newest_library, wanted_igpu
 from .first_pass import DEVICE, FIRST_TIMEOUT, first_pass, list_devices
+from .parallel import side_by_side
 
 REFRESH_TIMEOUT = 3.0
 VISIBILITY = (
@@ -75,8 +76,7 @@ def _validated(devices: list[Device]) -> list[Device]:
         server = layout.llama_server()
         return bool(DEVICE.search(list_devices(server, child_environment(device.directory, extra), FIRST_TIMEOUT)))
 
-    with ThreadPoolExecutor(8) as pool:
-        good = dict(zip(cuda, pool.map(shows, cuda), strict=True))
+    good = dict(zip(cuda, side_by_side([partial(shows, device) for device in cuda]), strict=True))
     for device in (device for device, shown in good.items() if not shown):
         golog.debug(
             "runner.go:190",

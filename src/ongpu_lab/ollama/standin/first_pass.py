@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import random
 import re
-import secrets
 import subprocess
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from . import envconfig, gojson, golog, lab, layout
 from .device import Device, child_environment
+from .parallel import side_by_side
 
 FIRST_TIMEOUT = 30.0
 # ggml's own line, llama.cpp 4df29be4f:   Vulkan0: llvmpipe (LLVM 15.0.6, 256 bits) (2048 MiB, 2048 MiB free)
@@ -35,24 +38,18 @@ def first_pass(
         return []
     environment = child_environment(directory, extra)
     golog.trace("llama_server.go:71", "running llama-server for discovery", cmd=server, libDirs=lib_dirs)
-    with ThreadPoolExecutor(3) as pool:
-        info = pool.submit(_system_info, server, environment, lib_dirs, timeout)
-        listed = pool.submit(list_devices, server, environment, timeout)
-        native = pool.submit(_native, lib_dirs, environment) if directory else None
-        try:
-            archs, table = info.result(), listed.result()
-        except subprocess.TimeoutExpired:
-            golog.warn(
-                "runner.go:510",
-                "llama-server GPU discovery watchdog timed out",
-                **attrs,
-                error="context deadline exceeded",
-            )
-            golog.info(
-                "runner.go:522", "failure during llama-server GPU discovery", **attrs, error="context deadline exceeded"
-            )
-            return []
-        facts = native.result() if native else []
+    calls: list[Callable[[], Any]] = [
+        partial(_system_info, server, environment, lib_dirs, timeout),
+        partial(list_devices, server, environment, timeout),
+        partial(_native, lib_dirs, environment),
+    ]
+    try:
+        archs, table, facts = side_by_side(calls if directory else [*calls[:2], list])
+    except subprocess.TimeoutExpired:
+        late = {**attrs, "error": "context deadline exceeded"}
+        golog.warn("runner.go:510", "llama-server GPU discovery watchdog timed out", **late)
+        golog.info("runner.go:522", "failure during llama-server GPU discovery", **late)
+        return []
     golog.debug(
         "llama_server.go:52",
         "llama-server device discovery took",
@@ -67,29 +64,38 @@ def first_pass(
 
 def _system_info(server: Path, environment: dict[str, str], lib_dirs: list[str], timeout: float) -> set[int] | None:
     """Compiled CUDA architectures, None if the child did not say. It is stopped as soon as it has said it."""
-    port = 49152 + secrets.randbelow(16000)
+    port = 49152 + random.randrange(16000)
     command = [str(server), "--port", str(port), "--host", "127.0.0.1", "--no-webui", "--offline", "--verbose"]
     lines = 0
+    late = threading.Event()
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
         assert child.stderr
-        deadline = time.monotonic() + timeout
-        for data in child.stderr:
-            lines += 1
-            if golog.enabled(golog.TRACE):
-                golog.raw(data)
-            if b"system_info:" in data:
-                child.kill()
-                found = _ARCHS.search(data.decode(errors="replace"))
-                golog.debug(
-                    "llama_server.go:121",
-                    "llama-server discovery: stopped subprocess after collecting GPU info",
-                    exit="unknown",
-                    libDirs=lib_dirs,
-                )
-                return {int(arch) for arch in found[1].split(",")} if found else None
-            if time.monotonic() > deadline:
-                child.kill()
-                raise subprocess.TimeoutExpired(command, timeout)
+
+        def stop() -> None:
+            late.set()
+            child.kill()
+
+        watchdog = threading.Timer(timeout, stop)
+        watchdog.start()
+        try:
+            for data in child.stderr:
+                lines += 1
+                if golog.enabled(golog.TRACE):
+                    golog.raw(data)
+                if b"system_info:" in data:
+                    child.kill()
+                    golog.debug(
+                        "llama_server.go:121",
+                        "llama-server discovery: stopped subprocess after collecting GPU info",
+                        exit="unknown",
+                        libDirs=lib_dirs,
+                    )
+                    found = _ARCHS.search(data.decode(errors="replace"))
+                    return {int(arch) for arch in found[1].split(",")} if found else None
+        finally:
+            watchdog.cancel()
+    if late.is_set():
+        raise subprocess.TimeoutExpired(command, timeout)
     golog.warn(
         "llama_server.go:135",
         "llama-server discovery: system_info line not found in output - CUDA architecture "

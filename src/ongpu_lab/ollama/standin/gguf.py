@@ -20,6 +20,7 @@ TENSOR_TYPES = {
     2: ("Q4_0", 32, 18),
     8: ("Q8_0", 32, 34),
     12: ("Q4_K", 256, 144),
+    13: ("Q5_K", 256, 176),
     14: ("Q6_K", 256, 210),
     30: ("BF16", 1, 2),
     39: ("MXFP4", 32, 17),
@@ -116,7 +117,7 @@ def read(path: Path) -> Model:
     try:
         with path.open("rb") as file:
             return _read(path, file)
-    except (struct.error, UnicodeDecodeError, KeyError, MemoryError) as error:
+    except (struct.error, ValueError, LookupError, OverflowError, MemoryError) as error:
         raise NotGguf(f"{path}: {error}") from error
 
 
@@ -136,7 +137,11 @@ def _read(path: Path, file: BinaryIO) -> Model:
         (dimensions,) = _unpack(file, "I")
         shape = _unpack(file, f"{dimensions}Q")
         kind, offset = _unpack(file, "IQ")
-        tensors.append(Tensor(name, shape, kind, offset))
+        tensor = Tensor(name, shape, kind, offset)
+        if kind not in TENSOR_TYPES:
+            raise NotGguf(f"{path}: tensor {name} has the unknown type {kind}")
+        tensor.layer  # noqa: B018 - ValueError for a name that looks like a layer and has no number
+        tensors.append(tensor)
     return Model(path, keys, types, tuple(tensors))
 
 

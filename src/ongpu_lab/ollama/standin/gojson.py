@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import UTC, datetime, timedelta
+import time
 from typing import Any
 
 _HTML = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -22,9 +22,8 @@ def rfc3339(seconds: float) -> str:
     """Seconds since 1970 as time.RFC3339Nano in UTC: zeros at the end of the fraction are cut."""
     whole = math.floor(seconds)
     nanos = min(int((seconds - whole) * 1e9), 999_999_999)
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=whole)
     fraction = f".{nanos:09d}".rstrip("0").rstrip(".")
-    return moment.strftime("%Y-%m-%dT%H:%M:%S") + fraction + "Z"
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + fraction + "Z"
 
 
 def duration(seconds: float) -> str:

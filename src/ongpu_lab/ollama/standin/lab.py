@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 import sys
 from pathlib import Path
@@ -46,6 +45,7 @@ class Knobs:
         [generation]
         pace = no            tokens come at once; the reported durations stay those of the simulated GPU
         speed = 0.5          factor on the simulated rate
+        break_after = 3      the runner ends its answer after that many tokens, without saying that it is done
         [pull]
         status = 503         the registry's manifest answer is taken for this status
         corrupt = yes        one byte of each blob is changed on the way
@@ -53,15 +53,21 @@ class Knobs:
     """
 
     def __init__(self) -> None:
-        self._parser = configparser.ConfigParser(interpolation=None)
-        path = os.environ.get("ONGPU_LAB_KNOBS", KNOBS_FILE)
+        self._values: dict[tuple[str, str], str] = {}
         try:
-            self._parser.read(path)
-        except (configparser.Error, UnicodeDecodeError) as error:
-            print(f"{path}: not understood, no fault is set: {error}", file=sys.stderr)
+            lines = Path(os.environ.get("ONGPU_LAB_KNOBS", KNOBS_FILE)).read_text(errors="replace").splitlines()
+        except OSError:
+            return
+        section = ""
+        for line in (line.strip() for line in lines):
+            if line.startswith("["):
+                section = line.strip("[]")
+            elif "=" in line and not line.startswith(("#", ";")):
+                key, _, value = line.partition("=")
+                self._values[section, key.strip()] = value.strip()
 
     def text(self, section: str, key: str) -> str:
-        return self._parser.get(section, key, fallback="").strip()
+        return self._values.get((section, key), "")
 
     def flag(self, section: str, key: str, default: bool = False) -> bool:
         value = self.text(section, key).lower()

@@ -216,11 +216,14 @@ def context_buffers(use: Use, cards: list[Card], settings: Settings, sizer: Size
     say(f"sched_reserve: reserve took 6.67 ms, sched copies = {4 if len(busy) > 1 else 1}")
 
 
-def loaded(settings: Settings, port: int) -> None:
+def warming_up() -> None:
     threads = max(1, (os.cpu_count() or 1) // 2)
-    per_slot = settings.context // settings.parallel
     say(f"cmn          init: llama threadpool init, n_threads = {threads}")
     say("cmn  common_init_: warming up the model with an empty run - please wait ... (--no-warmup to disable)")
+
+
+def loaded(settings: Settings, port: int) -> None:
+    per_slot = settings.context // settings.parallel
     say(
         f"srv    load_model: initializing, n_slots = {settings.parallel}, n_ctx_slot = {per_slot}, kv_unified = 'false'"
     )

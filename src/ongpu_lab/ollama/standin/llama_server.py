@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import signal
 import socket
 import sys
@@ -11,7 +12,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from . import arguments, fit, gguf, holding, lab, llama_log, probes
+from . import arguments, fit, gguf, holding, lab, llama_log, probes, projector
 from .runner_api import RunnerApi
 from .sizing import Placement, Sizer, Use
 from .wire import serve
@@ -66,6 +67,7 @@ class _Load:
         except (gguf.NotGguf, OSError) as error:
             _say(f"llama_model_load: error loading model: {error}")
             self._fail(f"failed to load model, '{self.path}'")
+        self.projector = self._projector()
         sizer = Sizer(model, self.settings)
         llama_log.fitting()
         start = time.monotonic()
@@ -74,11 +76,23 @@ class _Load:
         use = sizer.use(placement, len(self.cards))
         self._crash_if_told()
         self._load(model, sizer, placement, use)
+        llama_log.warming_up()
+        if self.projector:
+            self.projector.announce()
         signal.signal(signal.SIGTERM, _stop)
-        api.ready(model, use, self.cards, self.knobs)
+        api.ready(model, use, self.cards, self.knobs, vision=self.projector is not None)
         llama_log.loaded(self.settings, self.port)
         signal.pause()
         return 0
+
+    def _projector(self) -> projector.Projector | None:
+        path = self.options.values.get("mmproj", "")
+        try:
+            return projector.read(path, self.cards, "--no-mmproj-offload" not in self.options.flags)
+        except (gguf.NotGguf, OSError) as error:
+            _say(f"clip_init: failed to load model '{path}': {error}")
+            _say(f"srv    load_model: failed to load multimodal model, '{path}'")
+            self._fail(f"failed to load model, '{self.path}'")
 
     def _load(self, model: gguf.Model, sizer: Sizer, placement: Placement, use: Use) -> None:
         llama_log.metadata(model)
@@ -99,15 +113,20 @@ class _Load:
         self._allocate("kv", use)
         if delay := self.knobs.number("load", "delay"):
             time.sleep(delay)
+        self._allocate("projector", use)
         self._hold(use)
         llama_log.context_buffers(use, self.cards, self.settings, sizer, placement)
 
     def _allocate(self, step: str, use: Use) -> None:
-        """Stop as CUDA does when a device has not that much free memory."""
+        """Stop as CUDA does when a device has not that much free memory; managed memory has no such end."""
+        if _managed():
+            return
         for number, card in enumerate(self.cards):
             buffers = use.devices[number]
-            size = buffers.model if step == "model" else buffers.kv
-            needed = buffers.model + (buffers.kv if step == "kv" else 0) + (CONTEXT_MIB << 20)
+            first = self.projector.on_device if self.projector and number == 0 else 0
+            parts = {"model": buffers.model, "kv": buffers.kv, "projector": first}
+            steps = list(parts)[: list(parts).index(step) + 1]
+            size, needed = parts[step], sum(parts[name] for name in steps) + (CONTEXT_MIB << 20)
             if size and needed > card.free:
                 _say(
                     "ggml_backend_cuda_buffer_type_alloc_buffer: "
@@ -116,6 +135,8 @@ class _Load:
                 _say(f"alloc_tensor_range: failed to allocate {card.name} buffer of size {size}")
                 if step == "model":
                     _say(f"llama_model_load: error loading model: unable to allocate {card.name} buffer")
+                    self._fail(f"failed to load model, '{self.path}'")
+                if step == "projector":
                     self._fail(f"failed to load model, '{self.path}'")
                 _say("llama_init_from_model: failed to initialize the context: failed to allocate buffer for kv cache")
                 self._fail_context()
@@ -126,9 +147,15 @@ class _Load:
         held = {}
         for number, card in enumerate(self.cards):
             gpu = next(gpu for gpu in self.gpus if gpu.pci_id == card.pci_id and gpu.name == card.description)
-            held[gpu.number] = (use.devices[number].total) // fit.MIB + CONTEXT_MIB
+            extra = self.projector.on_device if self.projector and number == 0 else 0
+            needed = (use.devices[number].total + extra) // fit.MIB + CONTEXT_MIB
+            held[gpu.number] = min(needed, card.free // fit.MIB) if _managed() else needed
         atexit.register(holding.release)
-        holding.hold(held, str(lab.executable()))
+        try:
+            holding.hold(held, str(lab.executable()))
+        except OSError as error:
+            _say(f"the lab's stand-in cannot hold GPU memory: {error.filename}: {error.strerror}")
+            self._fail(f"failed to load model, '{self.path}'")
 
     def _crash_if_told(self) -> None:
         status = int(self.knobs.number("load", "crash"))
@@ -147,6 +174,11 @@ class _Load:
         _say("srv    operator(): operator(): cleaning up before exit...")
         _say("srv  llama_server: exiting due to model loading error")
         sys.exit(1)
+
+
+def _managed() -> bool:
+    """ggml-cuda then takes managed memory: what the GPU has no room for lies in the host's, and no log says so."""
+    return "GGML_CUDA_ENABLE_UNIFIED_MEMORY" in os.environ
 
 
 def _stop(number: int, frame: object) -> NoReturn:

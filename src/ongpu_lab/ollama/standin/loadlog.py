@@ -48,10 +48,8 @@ class LoadLog:
                     self._other[key] = self._other.get(key, 0) + size
             elif found := _OVERFLOW.search(text):
                 self._overflow = int(found[1])
-            for word in _ERRORS:
-                if word in text and not text.startswith("error while handling"):
-                    self.errors.append(text[text.index(word) :].strip())
-                    break
+            if places := [text.index(word) for word in _ERRORS if word in text]:
+                self.errors.append(text[min(places) :].strip())
 
     def sizes(self, file_size: int) -> tuple[int, int]:
         """`size` and `size_vram`: parsed; the file's size twice if nothing was parsed."""

@@ -93,6 +93,9 @@ def _download(
 ) -> Iterator[dict[str, Any]]:
     digest, size = layer["digest"], layer["size"]
     head = _checked(request("HEAD", f"{base}/blobs/{digest}"))
+    if head.status in (301, 302, 303, 307, 308):  # Go's client follows it
+        head.close()
+        head = _checked(request("HEAD", head.headers.get("Location", "")))
     size = int(head.headers.get("Content-Length") or size)
     head.close()
     golog.info(
@@ -106,7 +109,8 @@ def _download(
             partial.unlink(missing_ok=True)
     done = _resume_at(state) if partial.exists() else 0
     with partial.open("r+b" if partial.exists() else "w+b") as file:
-        file.truncate(size)  # sparse and of full size at once, as the real one
+        with contextlib.suppress(OSError):
+            file.truncate(size)  # sparse and of full size at once, as the real one
         cuts = {"left": 1 if knobs.number("pull", "cut_after") else 0}
         yield _progress(layer, done)
         for attempt in range(_ATTEMPTS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import os
 import socket
@@ -40,21 +41,25 @@ def base_url(name: Name, insecure: bool) -> str:
     return f"{scheme}://{name.host}/v2/{name.namespace}/{name.model}"
 
 
+@functools.cache
+def _trust() -> ssl.SSLContext:
+    """The system's certificates, read once in a process as Go does it."""
+    return ssl.create_default_context()
+
+
 def request(method: str, url: str, headers: dict[str, str] | None = None) -> Reply:
     """One request without following a redirect. Raises RegistryError."""
     parts = urllib.parse.urlsplit(url)
     host = parts.hostname or ""
     connection: http.client.HTTPConnection
     if parts.scheme == "https":
-        connection = http.client.HTTPSConnection(host, parts.port, timeout=60, context=ssl.create_default_context())
+        connection = http.client.HTTPSConnection(host, parts.port, timeout=60, context=_trust())
     else:
         connection = http.client.HTTPConnection(host, parts.port, timeout=60)
     proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
     if proxy and parts.scheme == "https":
         via = urllib.parse.urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        connection = http.client.HTTPSConnection(
-            via.hostname or "", via.port, timeout=60, context=ssl.create_default_context()
-        )
+        connection = http.client.HTTPSConnection(via.hostname or "", via.port, timeout=60, context=_trust())
         connection.set_tunnel(host, parts.port)
     try:
         connection.request(method, parts.path, headers={"User-Agent": "ollama (lab stand-in)", **(headers or {})})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
+import os
+import select
 import socket
 import subprocess
 import threading
@@ -12,47 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import client, envconfig, gguf, gojson, golog, holding, layout
-from .device import Device, child_environment
+from . import client, envconfig, gojson, golog, holding
+from .launch import Plan, command, environment
 from .loadlog import LoadLog
-from .names import Name
 
 _POLL = 0.02
+_LAST_WORDS = 5.0  # seconds for the output that a dead runner has left in the pipe
 
 
 class LoadFailed(Exception):
     """The runner did not come up; the text goes to the client."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a request or a Modelfile asks of a load; None = automatic."""
-
-    num_ctx: int
-    num_gpu: int = -1
-    num_batch: int | None = None
-    num_thread: int | None = None
-    main_gpu: int | None = None
-    use_mmap: bool | None = None
-
-
-@dataclass
-class Plan:
-    """A load that the scheduler has decided on."""
-
-    name: Name
-    path: Path
-    model: gguf.Model
-    options: Options
-    parallel: int
-    batch: int
-    devices: list[Device]
-    single: bool = False
-    digest: str = ""
-
-    @property
-    def embedding(self) -> bool:
-        return self.model.get("pooling_type") is not None
 
 
 @dataclass
@@ -70,6 +40,8 @@ class Runner:
     size: int = 0
     size_vram: int = 0
     last_line: float = 0.0
+    reading: threading.Lock = field(default_factory=threading.Lock)
+    relay: threading.Thread | None = None
 
     def alive(self) -> bool:
         """A killed process whose last threads are still ending is dead."""
@@ -81,53 +53,19 @@ class Runner:
             return False
         return stat.rpartition(")")[2].split()[0] not in "ZX"
 
+    def caught_up(self) -> bool:
+        """Whether everything that the child has written so far is in `log`."""
+        assert self.process.stdout
+        with self.reading:
+            waiting, _, _ = select.select([self.process.stdout], [], [], 0)
+        return not waiting or not self.relay or not self.relay.is_alive()
+
     def stop(self) -> None:
         """SIGKILL, as the real server does it."""
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
         self.process.wait()
         holding.release(self.process.pid)
-
-
-def command(plan: Plan, port: int) -> list[str]:
-    """The command line in the order of `startLlamaServer`."""
-    options = plan.options
-    words = [str(layout.llama_server()), "--model", str(plan.path), "--port", str(port), "--host", "127.0.0.1"]
-    words += ["--no-webui", "--offline", "-c", str(options.num_ctx * plan.parallel), "-np", str(plan.parallel)]
-    words += ["--log-verbosity", "4", "--no-log-prefix", "--no-log-timestamps"]
-    if not plan.devices or options.use_mmap is False:
-        words += ["--load-mode", "none"]
-    if kind := envconfig.var("OLLAMA_KV_CACHE_TYPE").lower():
-        words += ["--cache-type-k", kind, "--cache-type-v", kind]
-    words += ["--flash-attn", flash_attention(plan.devices), "-b", str(plan.batch), "-ub", str(plan.batch)]
-    if plan.embedding:
-        words.append("--embedding")
-    if options.num_gpu >= 0:
-        words += ["-ngl", str(options.num_gpu)]
-    if options.num_thread:
-        words += ["-t", str(options.num_thread)]
-    if plan.single:
-        words += ["--split-mode", "none", "--main-gpu", "0"]
-    return words if plan.embedding else [*words, "--context-shift", "--keep", "4"]
-
-
-def flash_attention(devices: list[Device]) -> str:
-    """The user's word, else `auto` unless a GPU is too old for it (ml/device.go)."""
-    if envconfig.var("OLLAMA_FLASH_ATTENTION"):
-        return "on" if envconfig.boolean("OLLAMA_FLASH_ATTENTION") else "off"
-    old = [d for d in devices if d.library == "CUDA" and (d.compute < (6, 0) or d.compute == (7, 2))]
-    return "off" if old else "auto"
-
-
-def environment(plan: Plan) -> dict[str, str]:
-    directory = plan.devices[0].directory if plan.devices else None
-    extra = {"LLAMA_MEDIA_MARKER": f"<__ollama_media_{secrets.token_hex(16)}__>"}
-    libraries = {device.library for device in plan.devices}
-    if libraries == {"CUDA"}:
-        extra["CUDA_VISIBLE_DEVICES"] = ",".join(device.filter_id for device in plan.devices)
-    elif libraries == {"Vulkan"}:
-        extra["GGML_VK_VISIBLE_DEVICES"] = ",".join(device.filter_id for device in plan.devices)
-    return child_environment(directory, extra)
 
 
 def start(plan: Plan) -> Runner:
@@ -154,17 +92,35 @@ def start(plan: Plan) -> Runner:
         words, env=settings, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     runner = Runner(plan, process, port)
-    threading.Thread(target=_relay, args=(runner,), daemon=True).start()
+    relay(runner)
     return runner
 
 
+def relay(runner: Runner) -> None:
+    """Begin to read the child's output."""
+    runner.relay = threading.Thread(target=_relay, args=(runner,), daemon=True)
+    runner.relay.start()
+
+
 def _relay(runner: Runner) -> None:
-    """Pass the child's output through, byte by byte as it is, and read what Ollama reads in it."""
+    """Pass the child's output through as it is, and read what Ollama reads in it, before anyone can see it."""
     assert runner.process.stdout
-    for data in runner.process.stdout:
-        golog.raw(data)
-        runner.log.line(data.decode(errors="replace"))
+    descriptor = runner.process.stdout.fileno()
+    rest = b""
+    while True:
+        select.select([descriptor], [], [])
+        with runner.reading:
+            data = os.read(descriptor, 65536)
+            *lines, rest = (rest + data).split(b"\n")
+            if not data and rest:
+                lines, rest = [rest], b""
+            for line in lines:
+                runner.log.line(line.decode(errors="replace"))
+        if not data and not lines:
+            runner.process.wait()  # a zombie would still count as a process that holds GPU memory
+            return
         runner.last_line = time.monotonic()
+        golog.raw(b"".join(line + b"\n" for line in lines))
 
 
 def wait_until_ready(runner: Runner, gone: threading.Event) -> None:
@@ -190,6 +146,8 @@ def wait_until_ready(runner: Runner, gone: threading.Event) -> None:
         if time.monotonic() - max(start_time, runner.last_line) > envconfig.load_timeout():
             raise LoadFailed("timed out waiting for llama-server to start - ")
         time.sleep(_POLL)
+    while not runner.caught_up():  # a slow journal holds the output up
+        time.sleep(0.001)
     golog.info("llama_server.go:1362", f"llama-server started in {time.monotonic() - start_time:.2f} seconds")
     _measure(runner)
 
@@ -205,7 +163,8 @@ def _health(port: int) -> str:
 
 def _died(runner: Runner) -> None:
     code = runner.process.wait()
-    time.sleep(_POLL)  # the relay reads what is left in the pipe
+    if runner.relay:
+        runner.relay.join(_LAST_WORDS)
     text = f"exit status {code}" if code >= 0 else f"signal: {_signal_name(-code)}"
     golog.error("llama_server.go:1023", "llama-server terminated", error=text, exit=code)
     raise LoadFailed(

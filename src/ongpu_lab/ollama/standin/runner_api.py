@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from . import generation, gojson
@@ -41,10 +41,12 @@ class RunnerApi:
         self._pick = threading.Lock()
         self._tasks = 0
 
-    def ready(self, model: Model, use: Use, cards: list[Card], knobs: Knobs) -> None:
+    def ready(self, model: Model, use: Use, cards: list[Card], knobs: Knobs, vision: bool = False) -> None:
         self._encoder = model.arch in ("bert", "nomic-bert")
+        self._vision = vision
         self._width = int(model.get("embedding_length", 0))
         self._speed = generation.speed(model, use, cards, knobs.number("generation", "speed", 1.0))
+        self._break_after = int(knobs.number("generation", "break_after", -1))
         self._paced = knobs.flag("generation", "pace", default=True)
         self._ready.set()
 
@@ -77,14 +79,14 @@ class RunnerApi:
             "total_slots": self._settings.parallel,
             "model_alias": self._path,
             "model_path": self._path,
-            "modalities": {"vision": False, "video": False, "audio": False},
+            "modalities": {"vision": self._vision, "video": False, "audio": False},
             "media_marker": os.environ.get("LLAMA_MEDIA_MARKER", ""),
             "endpoint_slots": True,
             "endpoint_props": False,
             "endpoint_metrics": False,
         }
 
-    def _complete(self, body: dict[str, Any], request: Request) -> Iterator[bytes]:
+    def _complete(self, body: dict[str, Any], request: Request) -> Generator[bytes, None, None]:
         """Server-sent events, one for each token and a last one with the timings."""
         with self._slots:
             with self._pick:
@@ -96,14 +98,16 @@ class RunnerApi:
             finally:
                 slot["is_processing"] = False
 
-    def _tokens(self, body: dict[str, Any], request: Request) -> Iterator[bytes]:
+    def _tokens(self, body: dict[str, Any], request: Request) -> Generator[bytes, None, None]:
         prompt = str(body.get("prompt", ""))
         limit = int(body.get("n_predict", -1))
         count = limit if limit >= 0 else generation.DEFAULT_TOKENS
         read = generation.count_tokens(prompt)
         self._wait(read / self._speed.prompt)
         words = generation.tokens(prompt, count, body.get("seed"), float(body.get("temperature", 0.8)))
-        for word in words:
+        for number, word in enumerate(words):
+            if number == self._break_after:
+                return
             self._wait(1 / self._speed.answer)
             if request.closed():
                 return

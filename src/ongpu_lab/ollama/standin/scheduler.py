@@ -13,8 +13,8 @@ from . import discovery, envconfig, golog, placement
 from .device import Device
 from .gguf import Model
 from .gojson import human_bytes2
-from .names import Name
-from .runner import LoadFailed, Options, Plan, Runner, describe, start, wait_until_ready
+from .launch import Plan
+from .runner import LoadFailed, Runner, describe, start, wait_until_ready
 
 
 class Busy(Exception):
@@ -35,42 +35,22 @@ class Scheduler:
         threading.Thread(target=self._expire, daemon=True).start()
 
     @contextlib.contextmanager
-    def runner(
-        self,
-        name: Name,
-        digest: str,
-        path: Path,
-        model: Model,
-        options: Options,
-        keep_alive: float | None,
-        closed: Callable[[], bool],
-    ) -> Iterator[Runner]:
-        """A loaded runner for the time of a request. Raises Busy or LoadFailed."""
-        runner = self._acquire(name, digest, path, model, options, keep_alive, closed)
+    def runner(self, plan: Plan, keep_alive: float | None, closed: Callable[[], bool]) -> Iterator[Runner]:
+        """A loaded runner for the time of a request; `plan` says what is asked for. Raises Busy or LoadFailed."""
+        runner = self._acquire(plan, keep_alive, closed)
         try:
             yield runner
         finally:
             self._release(runner)
 
-    def _acquire(
-        self,
-        name: Name,
-        digest: str,
-        path: Path,
-        model: Model,
-        options: Options,
-        keep_alive: float | None,
-        closed: Callable[[], bool],
-    ) -> Runner:
+    def _acquire(self, plan: Plan, keep_alive: float | None, closed: Callable[[], bool]) -> Runner:
         with self._lock:
             if self._pending >= max(1, envconfig.unsigned("OLLAMA_MAX_QUEUE", 512)):
                 raise Busy
             self._pending += 1
         try:
             with self._loading:
-                runner = self._ready(path, options) or self._load(
-                    Plan(name, path, model, options, 1, 512, [], digest=digest), closed
-                )
+                runner = self._ready(plan) or self._load(plan, closed)
                 with self._lock:
                     runner.users += 1
                     if keep_alive is not None:
@@ -80,10 +60,11 @@ class Scheduler:
             with self._lock:
                 self._pending -= 1
 
-    def _ready(self, path: Path, options: Options) -> Runner | None:
+    def _ready(self, plan: Plan) -> Runner | None:
         """The runner of this model if it can answer as it is; else it is unloaded."""
+        options = plan.options
         with self._lock:
-            runner = next((item for item in self.runners if item.plan.path == path), None)
+            runner = next((item for item in self.runners if item.plan.path == plan.path), None)
         if runner is None:
             return None
         if not runner.alive():
@@ -95,7 +76,7 @@ class Scheduler:
             return None
         mine = runner.plan.options
         changed = (
-            mine.num_ctx != min(options.num_ctx, self._trained(runner.plan.model))
+            mine.num_ctx != self._context(plan)
             or (options.num_gpu >= 0 and mine.num_gpu != options.num_gpu)
             or (options.num_batch is not None and runner.plan.batch != options.num_batch)
             or (mine.num_thread, mine.main_gpu, mine.use_mmap)
@@ -110,6 +91,11 @@ class Scheduler:
     def _trained(model: Model) -> int:
         return int(model.get("context_length", 0)) or 2**31
 
+    @classmethod
+    def _context(cls, plan: Plan) -> int:
+        """What is asked for within what the model can: at least 4, with a projector 2048."""
+        return max(2048 if plan.projector else 4, min(plan.options.num_ctx, cls._trained(plan.model)))
+
     def _load(self, plan: Plan, closed: Callable[[], bool]) -> Runner:
         devices = self._refreshed()
         plan.parallel = placement.parallel(plan.model)
@@ -121,7 +107,7 @@ class Scheduler:
                 num_ctx=plan.options.num_ctx,
                 n_ctx_train=trained,
             )
-        plan.options = replace(plan.options, num_ctx=max(4, min(plan.options.num_ctx, trained)))
+        plan.options = replace(plan.options, num_ctx=self._context(plan))
         devices = self._make_room(plan, devices)
         try:
             return self._start(plan, devices, closed)

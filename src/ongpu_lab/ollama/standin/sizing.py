@@ -175,8 +175,7 @@ class Sizer:
         u, quantised = 4 * tokens, s.type_k != "f16"
         nq, nv = self.heads * self.dk, self.heads_kv * self.dv
         if self.encoder:
-            mask = tokens * tokens * (2 if self.flash else 4)
-            return mask + u * (self.ff + 2 * self.n), mask + u * 3 * self.n
+            return self._encoder_compute(tokens)
         caches = 2 if self.window else 1
         mask = tokens * (2 if self.flash else 4) * (self.cells + (self.window_cells if self.window else 0))
         index = u * (1 + caches * (2 + (2 if self.flash else 2 * nv)))
@@ -193,6 +192,15 @@ class Sizer:
         elif quantised:
             attention += 2 * self.cells * s.parallel * (self.heads_kv * self.dk + nv)
         return mask + rotation + index + max(u * feed, attention), mask + rotation + index + u * (2 * self.n + 1)
+
+    def _encoder_compute(self, tokens: int) -> tuple[int, int]:
+        """The same for an encoder: no cache; nomic's has a gate, and angles in place of a table of positions."""
+        u = 4 * tokens
+        mask = tokens * tokens * (2 if self.flash else 4)
+        gated = self.model.arch == "nomic-bert"
+        feed = u * ((3 if gated else 1) * self.ff + 2 * self.n)
+        scores = 0 if self.flash else u * (self.heads * tokens + (7 if gated else 5) * self.n)
+        return mask + max(feed, scores), mask + u * (2 if gated else 3) * self.n
 
     def _compute(self, placement: Placement, use: Use) -> None:
         full, host = self._full_compute()

@@ -97,6 +97,11 @@ class Store:
             raise FileNotFoundError("no model layer")
         return gguf.read(self.blob(layer["digest"]))
 
+    def projector(self, stored: Stored) -> gguf.Model | None:
+        """The header of the model's projector, None if it has none. Raises as `model` does."""
+        layer = stored.layer("projector")
+        return gguf.read(self.blob(layer["digest"])) if layer else None
+
     def params(self, stored: Stored) -> dict[str, Any]:
         """The parameters of the Modelfile."""
         layer = stored.layer("params")
@@ -147,22 +152,34 @@ class Store:
         return before, removed
 
 
-def details(model: gguf.Model) -> dict[str, Any]:
+def family(model: gguf.Model) -> str:
+    """Ollama's name of the architecture."""
+    return "gptoss" if model.arch == "gpt-oss" else model.arch
+
+
+def details(model: gguf.Model, projector: bool = False) -> dict[str, Any]:
     """`details` of the API."""
     return {
         "parent_model": "",
         "format": "gguf",
-        "family": model.arch.replace("-", ""),
-        "families": [model.arch.replace("-", "")],
+        "family": family(model),
+        "families": [family(model), *(["clip"] if projector else [])],
         "parameter_size": human_number(model.parameters),
         "quantization_level": model.quantization,
     }
 
 
-def capabilities(model: gguf.Model) -> list[str]:
+_THINKING = ("gpt-oss", "qwen3", "qwen3moe")
+
+
+def capabilities(model: gguf.Model, projector: bool = False) -> list[str]:
+    """What the model can do, as the API says it; the real server reads it from header, template and projector."""
     if model.get("pooling_type") is not None:
         return ["embedding"]
-    more = {"gpt-oss": ["tools", "thinking"], "qwen3": ["tools", "thinking"]}.get(model.arch, [])
+    if projector:
+        return ["completion", "vision"]
+    if model.arch in _THINKING:
+        return ["completion", "tools", "thinking"]
     if model.arch == "llama" and model.get("context_length", 0) > 100_000:
-        more = ["tools"]
-    return ["completion", *more]
+        return ["completion", "tools"]
+    return ["completion"]

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 _REASONS = {
@@ -52,7 +52,7 @@ class Response:
     body: bytes = b""
     content_type: str = ""
     headers: dict[str, str] = field(default_factory=dict)
-    stream: Iterator[bytes] | None = None
+    stream: Generator[bytes, None, None] | None = None
 
 
 Handler = Callable[[Request], Response]
@@ -75,9 +75,12 @@ class Gone(Exception):
 
 def serve(listener: socket.socket, handler: Handler, access_log: AccessLog | None = None) -> None:
     """Answer connections of `listener` for ever, one thread each."""
+    listener.settimeout(1)  # so that a signal that comes just before the wait is not held up until the next client
     while True:
         try:
             connection, address = listener.accept()
+        except TimeoutError:
+            continue
         except OSError:
             return
         client = str(address[0]).removeprefix("::ffff:")
@@ -175,7 +178,9 @@ def _send(connection: socket.socket, request: Request, response: Response) -> No
     if response.stream is None:
         connection.sendall(head + (b"" if request.method == "HEAD" else response.body))
         return
-    connection.sendall(head)
-    for block in response.stream:
-        connection.sendall(b"%x\r\n%s\r\n" % (len(block), block))
-    connection.sendall(b"0\r\n\r\n")
+    with contextlib.closing(response.stream) as blocks:
+        # The head goes with the first block: a stream that was never begun could not give back what it holds.
+        for block in blocks:
+            connection.sendall(head + b"%x\r\n%s\r\n" % (len(block), block))
+            head = b""
+    connection.sendall(head + b"0\r\n\r\n")
