@@ -1,0 +1,4 @@
+#!/bin/sh
+set -e
+[ "$1" = configure ] || exit 0
+/usr/lib/dkms/common.postinst nvidia @VERSION@

@@ -1,0 +1,2 @@
+#!/bin/sh
+exec /usr/lib/ongpu-lab/rmmod rmmod "$@"

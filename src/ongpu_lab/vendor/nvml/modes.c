@@ -1,0 +1,97 @@
+/* Modes, ECC and row remapping. */
+#include "nvml.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+DEVICE_UINT(nvmlDeviceGetPersistenceMode, "persistence", "0")
+DEVICE_UINT(nvmlDeviceGetDisplayMode, "display", "0")
+DEVICE_UINT(nvmlDeviceGetDisplayActive, "display_active", "0")
+DEVICE_UINT(nvmlDeviceGetComputeMode, "compute_mode", "0")
+DEVICE_UINT(nvmlDeviceGetAccountingMode, "accounting", "0")
+DEVICE_UINT(nvmlDeviceGetAccountingBufferSize, "accounting_size", "4000")
+DEVICE_UINT(nvmlDeviceGetMaxMigDeviceCount, "mig_max", "0")
+DEVICE_UINT(nvmlDeviceGetVirtualizationMode, "virtualization", "0")
+DEVICE_UINT(nvmlDeviceGetPowerManagementMode, "power_mode", "1")
+DEVICE_PAIR(nvmlDeviceGetEccMode, "ecc", "unsupported")
+DEVICE_PAIR(nvmlDeviceGetMigMode, "mig", "unsupported")
+DEVICE_PAIR(nvmlDeviceGetGspFirmwareMode, "gsp", "1,1")
+
+NVML_API nvmlDeviceIsMigDeviceHandle(device gpu, unsigned *out)
+{
+    CHECK_DEVICE(gpu);
+    *out = 0;
+    return SUCCESS;
+}
+
+NVML_API nvmlDeviceGetGspFirmwareVersion(device gpu, char *out)
+{
+    CHECK_DEVICE(gpu);
+    return nvml_copy(out, 80, nvml_driver_version);
+}
+
+static result set(device gpu, const char *key, unsigned value)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%u", value);
+    return lab_gpu_set(gpu, key, text) ? SUCCESS : NO_PERMISSION;
+}
+
+NVML_API nvmlDeviceSetPersistenceMode(device gpu, unsigned mode)
+{
+    CHECK_DEVICE(gpu);
+    return set(gpu, "persistence", mode);
+}
+
+NVML_API nvmlDeviceSetComputeMode(device gpu, unsigned mode)
+{
+    CHECK_DEVICE(gpu);
+    return set(gpu, "compute_mode", mode);
+}
+
+NVML_API nvmlDeviceSetPowerManagementLimit(device gpu, unsigned milliwatts)
+{
+    CHECK_DEVICE(gpu);
+    return set(gpu, "power_limit_mw", milliwatts);
+}
+
+static int has_ecc(device gpu)
+{
+    return nvml_known(lab_gpu_get(gpu, "ecc", "unsupported"));
+}
+
+/* type 0 = corrected, 1 = uncorrected; the lab counts the same since boot and in all. */
+NVML_API nvmlDeviceGetTotalEccErrors(device gpu, int type, int counter, u64 *out)
+{
+    (void)counter;
+    CHECK_DEVICE(gpu);
+    if (!has_ecc(gpu))
+        return NOT_SUPPORTED;
+    *out = strtoull(lab_gpu_get(gpu, type ? "ecc_uncorrected" : "ecc_corrected", "0"), NULL, 0);
+    return SUCCESS;
+}
+
+NVML_API nvmlDeviceGetMemoryErrorCounter(device gpu, int type, int counter, int location, u64 *out)
+{
+    (void)type;
+    (void)counter;
+    (void)location;
+    CHECK_DEVICE(gpu);
+    if (!has_ecc(gpu))
+        return NOT_SUPPORTED;
+    *out = 0;
+    return SUCCESS;
+}
+
+/* remapped_rows = CORRECTABLE,UNCORRECTABLE,PENDING,FAILURE */
+NVML_API nvmlDeviceGetRemappedRows(device gpu, unsigned *correctable, unsigned *uncorrectable, unsigned *pending,
+                                   unsigned *failure)
+{
+    CHECK_DEVICE(gpu);
+    const char *value = lab_gpu_get(gpu, "remapped_rows", "unsupported");
+    if (!nvml_known(value))
+        return NOT_SUPPORTED;
+    *correctable = *uncorrectable = *pending = *failure = 0;
+    sscanf(value, "%u,%u,%u,%u", correctable, uncorrectable, pending, failure);
+    return SUCCESS;
+}
