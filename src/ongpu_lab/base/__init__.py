@@ -1,0 +1,1 @@
+"""The Debian trees that the lab's hosts stand on: built once with mmdebstrap, then cached."""
