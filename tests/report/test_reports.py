@@ -64,6 +64,14 @@ def test_table_shows_planned_changes_with_their_cost() -> None:
     assert "  … models: after Ollama runs" in text
 
 
+def test_hosts_with_the_same_changes_are_shown_once() -> None:
+    change = PlannedChange(resource="restart", kind="change", summary="restart ollama", diff="+ a\n")
+    hosts = [HostResult(host=f"h{n}", verdict="findings", summary="s", changes=(change,)) for n in range(3)]
+    text = renderer("table")(fleet(*hosts))
+    assert "h0, h1, h2 (3 hosts)\n  ~ restart: restart ollama\n      + a\n" in text
+    assert text.count("restart ollama") == 1
+
+
 def test_json_record_carries_witnesses_and_exit_code() -> None:
     record = json.loads(renderer("json")(fleet(PROVEN, DOWN)))
     assert (record["schema_version"], record["verdict"], record["exit_code"]) == (1, "unknown", 3)

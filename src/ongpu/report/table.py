@@ -21,11 +21,15 @@ def render(result: FleetResult) -> str:
 
 
 def _changes(hosts: list[HostResult]) -> Iterator[str]:
+    """Hosts with the same changes stand together: a fleet-wide change is read once."""
+    alike: dict[tuple[object, ...], list[HostResult]] = {}
     for host in sorted(hosts, key=lambda host: host.host):
-        if not host.changes:
-            continue
-        yield f"{host.host}  {host.gpus}".rstrip()
-        for change in host.changes:
+        if host.changes:
+            alike.setdefault((host.gpus, host.changes), []).append(host)
+    for same in alike.values():
+        count = f" ({len(same)} hosts)" if len(same) > 2 else ""
+        yield f"{', '.join(host.host for host in same)}{count}  {same[0].gpus}".rstrip()
+        for change in same[0].changes:
             state = "" if change.state == "planned" else f"  [{change.state}]"
             may = "may interrupt" if change.kind == "deferred" else "interrupts"
             cost = f"  ({may}: {change.interrupts})" if change.interrupts != "none" else ""
@@ -42,7 +46,9 @@ def _models(hosts: list[HostResult]) -> Iterator[str]:
 
 def _row(host: HostResult, model: ModelResult) -> tuple[str, ...]:
     said = [f"{w.witness}{'' if w.says == 'yes' else ' SAYS NO'}" for w in model.testimonies if w.says != "silent"]
-    silent = [w.witness for w in model.testimonies if w.says == "silent"]
+    # The timed generation has a column of its own; it testifies only where the inventory demands a speed.
+    measured = {"generation"} if model.tokens_per_second is not None or model.verdict == "verified" else set()
+    silent = [w.witness for w in model.testimonies if w.says == "silent" and w.witness not in measured]
     return (
         host.host,
         host.gpus,
@@ -52,7 +58,7 @@ def _row(host: HostResult, model: ModelResult) -> tuple[str, ...]:
         str(model.context_length or "-"),
         number(model.tokens_per_second),
         model.verdict.replace("_", " "),
-        ", ".join(said) + (f" (silent: {', '.join(silent)})" if silent else ""),
+        " ".join([*([", ".join(said)] if said else []), *([f"(silent: {', '.join(silent)})"] if silent else [])]),
     )
 
 

@@ -1,0 +1,100 @@
+"""The main job on real hosts: blank to proven, by both ways in, at its price in ssh executions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.lab.fleets import PAIR, SMALL, Controller, fleet
+from tests.lab.machines import Host
+
+pytestmark = pytest.mark.lab
+
+Blank = Callable[..., list[Host]]
+
+
+def test_blank_hosts_become_proven_servers_and_stay_as_they_are(blank: Blank, controller: Callable[..., Controller]):
+    hosts = blank("lab1", "lab2", "lab3")
+    on = controller(fleet({"lab1": SMALL, "lab2": SMALL, "lab3": PAIR}))
+
+    done = on.pyinfra("-y")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("fully on GPU") == 3
+
+    _every_model_is_proven_by_three(on)
+    _a_second_run_changes_nothing(on)
+    _costs_what_it_should(on, hosts[0])
+    _a_reboot_changes_nothing(on, hosts[0])
+
+
+def _every_model_is_proven_by_three(on: Controller) -> None:
+    for name, record in on.report("verify", expect=0).items():
+        for model in record["models"]:
+            assert model["verdict"] == "verified", (name, model)
+            assert model["bytes"] == model["bytes_on_gpu"] > 10**9
+            speaking = [witness for witness, said in model["witnesses"].items() if said["says"] == "yes"]
+            assert len(speaking) >= 3, (name, model)
+
+
+def _a_second_run_changes_nothing(on: Controller) -> None:
+    assert on.report("plan", expect=0)["lab1"]["changes"] == []
+    dry = on.pyinfra("--dry")
+    assert dry.returncode == 0, dry.stderr
+    rows = [line for line in dry.stderr.splitlines() if line.strip().startswith("ongpu | ")]
+    assert len(rows) == 11
+    assert all(row.split()[-2:] == ["-", "-"] for row in rows), dry.stderr
+
+
+def _costs_what_it_should(on: Controller, host: Host) -> None:
+    """Round trips are counted at sshd."""
+    for limit, work in (
+        (1, lambda: on.report("plan", "lab1")),
+        (1, lambda: on.ongpu("snapshot", "lab1")),
+        (1, lambda: on.pyinfra("--dry", "--limit", "lab1")),
+        (2, lambda: on.pyinfra("-y", "--limit", "lab1")),  # 1 before the verification
+        (2, lambda: on.report("verify", "lab1")),
+    ):
+        host.ssh_mark()
+        done = work()
+        sessions = host.ssh_sessions()
+        assert 1 <= len(sessions) <= limit, (sessions, done)
+
+
+def _a_reboot_changes_nothing(on: Controller, host: Host) -> None:
+    host.reboot()
+    assert on.report("plan", "lab1")["lab1"]["verdict"] == "ok"
+    assert on.report("verify", "lab1", "--load")["lab1"]["models"][0]["verdict"] == "verified"
+
+
+def test_a_confirmed_run_does_what_was_shown(blank: Blank, controller: Callable[..., Controller]):
+    """By plain pyinfra and the key Enter, with --diff."""
+    blank("lab1")
+    on = controller(fleet({"lab1": {**SMALL, "models": {}}}))
+    done = on.pyinfra("--diff", says="\n")
+    assert done.returncode == 0, done.stderr
+    assert '+Environment="OLLAMA_HOST=127.0.0.1:11434"' in done.stderr
+    assert on.report("plan")["lab1"]["verdict"] == "ok"
+
+
+def test_the_driver_branch_is_switched_by_a_reboot_only_where_the_policy_allows_it(
+    host: Host, controller: Callable[..., Controller]
+):
+    old = controller(fleet({"lab1": SMALL}, driver={"branch": "570"}))
+    assert old.report("apply", "-y")["lab1"]["models"][0]["verdict"] == "verified"
+    boot, driver = host.boot_id(), "cat /sys/module/nvidia/version"
+    assert host.out(driver).startswith("570.")
+
+    never = controller(fleet({"lab1": SMALL}, driver={"branch": "580", "reboot": "never"}))
+    planned = never.report("plan", expect=2)["lab1"]
+    assert "needs a reboot, and driver.reboot is `never`" in planned["summary"], planned
+    refused = never.report("apply", "-y", expect=4)["lab1"]
+    assert "needs a reboot, and driver.reboot is `never`" in refused["error"], refused
+    assert (host.boot_id(), host.out(driver)[:4]) == (boot, "570.")
+    assert never.report("verify", "--load")["lab1"]["models"][0]["verdict"] == "verified"
+
+    window = controller(fleet({"lab1": SMALL}, driver={"branch": "580", "reboot": "window"}))
+    record = window.report("apply", "-y")["lab1"]
+    assert record["models"][0]["verdict"] == "verified", record
+    assert host.boot_id() != boot
+    assert host.out(driver).startswith("580.")
