@@ -75,7 +75,7 @@ class Packages:
 
     `manager` is `apt`, `dnf`, `yum`, `zypper` or `rpm`. `candidates` maps a package to the version that apt would
     install now (apt only: dnf takes seconds to say). `sources` are those that carry NVIDIA packages, like
-    `http://deb.debian.org/debian bookworm/non-free`. `broken` = every package that is left half-installed.
+    `http://mirror.example/debian bookworm/non-free`. `broken` = every package that is left half-installed.
     """
 
     manager: str

@@ -114,7 +114,7 @@ ii |linux-headers-amd64|amd64|6.1.153-1""",
 nvidia-driver:
   Candidate: 535.261.03-1~deb12u1
      535.261.03-1~deb12u1 500
-        500 http://deb.debian.org/debian bookworm/non-free amd64 Packages
+        500 http://mirror.example/debian bookworm/non-free amd64 Packages
         100 /var/lib/dpkg/status
 linux-headers-amd64:
   Candidate: 6.1.153-1

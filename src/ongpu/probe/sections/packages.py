@@ -74,7 +74,7 @@ _DPKG = re.compile(r"^([uihrp])([ncHUFWti])([R ]?)\|([^|]+)\|([^|]+)\|([^|]*)$")
 #   Candidate: 580.95.05-1
 #      580.95.05-1 600
 #         600 https://developer.download.nvidia.com/compute/cuda/repos/debian12/x86_64  Packages
-#         500 http://deb.debian.org/debian bookworm/non-free amd64 Packages
+#         500 http://mirror.example/debian bookworm/non-free amd64 Packages
 _NAME = re.compile(r"^([a-z0-9][a-z0-9.+-]*(?::[a-z0-9]+)?):$")
 _CANDIDATE = re.compile(r"^  Candidate: (\S+)$")
 _IS_DRIVER = re.compile(DRIVER)
