@@ -110,16 +110,18 @@ def traces(checkout: Path) -> set[str]:
     links = {f"interface {entry.name}" for entry in Path("/sys/class/net").iterdir()}
     mounts = {f"mount {line.split()[4]}" for line in Path("/proc/self/mountinfo").read_text().splitlines()}
     named = {f"namespace {entry.name}" for entry in namespaces.iterdir()} if namespaces.exists() else set()
-    return links | mounts | named | {f"cgroup {lab}" for lab in cgroup.labs()} | processes(checkout)
+    supervisors = {line for line in processes("ongpu_lab.hosts.supervisor") if str(checkout) not in line}
+    trees = {f"cgroup {lab}" for lab in cgroup.labs() if not any(lab in line for line in supervisors)}
+    return links | mounts | named | trees | processes(str(checkout))
 
 
-def processes(checkout: Path) -> set[str]:
-    """Those that name the checkout; the others of its lab live in its cgroups, which go only when they are empty."""
+def processes(word: str) -> set[str]:
+    """Those that name it; the others of a lab live in its cgroups, which go only when they are empty."""
     found = set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
                 line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                if str(checkout) in line:
+                if word in line:
                     found.add(f"process {entry.name} {line}")
     return found

@@ -67,6 +67,9 @@ def _troubles(hosts: list[HostResult]) -> Iterator[str]:
         if host.verdict == "ok" or (host.verdict == "findings" and host.changes):
             continue
         yield f"{host.host}  {host.verdict.upper()}: {host.error or host.summary}"
+        for finding in host.findings:
+            if finding.summary not in (host.error, host.summary):
+                yield f"  {finding.summary}"
         for model in host.models:
             if model.verdict != "verified" and model.summary not in (host.error, host.summary):
                 yield f"  {model.summary}"
