@@ -132,7 +132,7 @@ def test_a_plan_that_is_outdated_when_it_is_confirmed_is_not_exceeded(
 
     answer = "y\n" if way == "ongpu" else "\n"
     code, screen = _confirm([str(word) for word in argv], on, prompt, answer, meanwhile)
-    assert "this was not in the plan that you confirmed; run again to see the new plan" in screen, screen
+    assert "this was not in the plan that was shown; run again to see the new plan" in screen, screen
     assert "Traceback" not in screen
     assert code == (4 if way == "ongpu" else 1), screen
     assert proven.run("HOME=/root ollama list | grep -c llama").stdout.strip() == "0"

@@ -36,6 +36,8 @@ LOST: Reading[Nvml] = Known(replace(scenes.nvml((), ()), gpus=Unreadable("GPU is
         (2, None, answering("RTX 4060"), 2, "expect.gpus is 2, but 1 answer (2 on the PCI bus)"),
         (1, "H100", answering("NVIDIA L4"), 1, "expect.name is H100, but there is NVIDIA L4 (1 on the PCI bus)"),
         (1, None, Absent("no nvidia-smi"), 1, "expect.gpus is 1, but no GPU answers (1 on the PCI bus)"),
+        (None, None, LOST, 2, "no GPU answers (2 on the PCI bus)"),
+        (None, None, answering(), 1, "no GPU answers (1 on the PCI bus)"),
         (2, None, LOST, 1, "expect.gpus is 2, but no GPU answers (1 on the PCI bus)"),
     ],
 )
@@ -48,10 +50,10 @@ def test_less_is_a_finding(count: int, name: str | None, nvml: Reading[Nvml], on
 
 def test_as_many_or_more_with_the_right_name_is_fine() -> None:
     assert missing_gpus(1, "rtx 4060", host(answering("NVIDIA GeForce RTX 4060", "NVIDIA GeForce RTX 4060"))) is None
-    assert missing_gpus(None, None, host(Unreadable("closed"))) is None
     assert missing_gpus(0, None, host(Absent("no nvidia-smi"), 0)) is None
 
 
 def test_what_could_not_be_looked_at_is_unknown() -> None:
-    assert isinstance(missing_gpus(2, None, host(LOST)), Unknown)
+    assert isinstance(missing_gpus(2, None, host(Unreadable("hung"))), Unknown)
     assert isinstance(missing_gpus(1, "L4", host(Unreadable("hung"))), Unknown)
+    assert isinstance(missing_gpus(None, None, host(Unreadable("hung"))), Unknown)

@@ -51,8 +51,11 @@ def parse_outs(outs: Iterable[str]) -> list[tuple[str, Path]]:
         name, mark, path = out.partition("=")
         if not mark or not path or name not in formats():
             raise OngpuError(f"--out {out}: expected FORMAT=PATH with a format of {', '.join(formats())}")
-        if not Path(path).parent.is_dir():
-            raise OngpuError(f"--out {out}: the directory {Path(path).parent} does not exist")
+        directory = Path(path).parent
+        if not directory.is_dir():
+            raise OngpuError(f"--out {out}: the directory {directory} does not exist")
+        if not os.access(directory, os.W_OK | os.X_OK) or Path(path).is_dir():
+            raise OngpuError(f"--out {out}: {directory if not Path(path).is_dir() else path} cannot be written to")
         pairs.append((name, Path(path)))
     return pairs
 
@@ -74,15 +77,18 @@ def gather(command: str, results: Iterable[HostResult], progress: bool = True) -
 
 def finish(result: FleetResult, fmt: str, outs: list[tuple[str, Path]]) -> int:
     """Writes the reports and gives the exit code."""
+    click.echo(renderer(fmt)(result), nl=False)  # first: nothing that happens to a file takes it away
     for name, path in outs:
         write_atomically(path, renderer(name)(result))
-    click.echo(renderer(fmt)(result), nl=False)
     return int(result.exit_code)
 
 
 def write_atomically(path: Path, text: str) -> None:
     """A reader sees the old file or the new one, never half of it."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise OngpuError(f"cannot write {path}: {error.strerror}") from None
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)

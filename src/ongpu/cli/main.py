@@ -62,7 +62,6 @@ def cli(verbose: int) -> None:
     """
     level = [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
     logging.basicConfig(stream=sys.stderr, level=level, format="%(message)s")
-    logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # speaks in tracebacks; our sentences say the same
 
 
 def main() -> None:

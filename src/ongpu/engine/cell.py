@@ -41,6 +41,7 @@ class Cell:
     gpus: Finding | Unknown | None = None  # what is wrong with the expected GPUs
     trouble: Trouble | None = None
     broken: bool = False  # an interrupting change, or the proof after it, failed: counted by the breaker
+    told: set[str] = field(default_factory=set)  # what a dry run has said already
     looks: int = 0
 
     def note(self, change: PlannedChange) -> None:

@@ -48,8 +48,17 @@ def run_script(host: Host, script: str, seconds: int) -> Answer:
             return Answer("", watch.reason or _in_words(error))
     if watch.reason:
         return Answer(output.stdout, watch.reason)
+    if not ok and _is_closed(host):
+        return Answer(output.stdout, "the connection was closed by the host")
     failure = "" if ok else _last_line(output.stderr) or _last_line(output.stdout) or "the shell failed silently"
     return Answer(output.stdout, failure)
+
+
+def _is_closed(host: Host) -> bool:
+    """Only SSH connections tell."""
+    client = getattr(host.connector, "client", None)
+    transport = client.get_transport() if client is not None else None
+    return transport is not None and not transport.is_active()
 
 
 def _last_line(text: str) -> str:

@@ -19,7 +19,6 @@ from ongpu.errors import Exit, OngpuError
 from ongpu.host.result import Finding, ModelResult, Unknown
 from ongpu.probe.decode import script
 from ongpu.proof.expected import missing_gpus
-from ongpu.spec.model import Expect
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -43,8 +42,7 @@ def prove_now(host: Host, load: bool) -> tuple[ModelResult, ...]:
         after = read(looking)
         remember(host, after)
         cell.models = testimony(models, after, loading.text)
-    if models or spec.expect != Expect():
-        cell.gpus = missing_gpus(spec.expect.gpus, spec.expect.name, snapshot(host))
+    cell.gpus = missing_gpus(spec.expect.gpus, spec.expect.name, snapshot(host))
     return cell.models
 
 
@@ -72,7 +70,7 @@ def verify(load: bool = True) -> Generator[FunctionCommand, None, None]:
         if sentence := _objection(cell, results):
             yield failure(host, *sentence)
         elif not results:
-            host.noop("no model is declared")
+            host.noop("no model is declared: nothing to prove")
     except OngpuError as error:
         yield failure(host, str(error), error.exit_code)
     except Exception as error:  # else one host's bug stops the fleet: pyinfra re-raises it for all

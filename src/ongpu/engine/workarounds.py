@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from select import select  # gevent's: pyinfra has patched it before the engine is imported
 from typing import Any
@@ -39,3 +40,5 @@ def _close(self: Any) -> None:
 
 
 mend_proxy_commands()
+# It logs the traceback of every host that is down; pyinfra and ongpu say the same in one line.
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)

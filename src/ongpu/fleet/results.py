@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 _VERDICT: dict[Exit, HostVerdict] = {Exit.REFUSED: "refused", Exit.UNKNOWN: "unknown"}
 
 
+def undeclared(name: str, sentence: str) -> HostResult:
+    """A host without a valid spec: refused, by every verb."""
+    return HostResult(host=name, verdict="refused", summary=sentence, error=sentence)
+
+
 def unreached(name: str, sentence: str) -> HostResult:
     """A host that could not be read: unknown, never healthy."""
     return HostResult(
@@ -29,6 +34,8 @@ def unreached(name: str, sentence: str) -> HostResult:
 def of_run(host: Host) -> HostResult:
     """After changes and proof."""
     cell = cell_of(host)
+    if cell.trouble and cell.spec is None:
+        return undeclared(host.name, cell.trouble.sentence)
     if cell.trouble:
         error = cell.trouble.sentence
         verdict, summary = _VERDICT.get(cell.trouble.code, "failed"), error
@@ -61,7 +68,10 @@ def judged(cell: Cell) -> tuple[HostVerdict, str]:
         return "unknown", unsure[0]
     if isinstance(cell.gpus, Unknown):
         return "unknown", f"{cell.gpus.what}: {cell.gpus.why}"
-    return "ok", f"{counts['verified']} models, all on GPU" if cell.models else "as declared, no models declared"
+    if not cell.models:
+        return "ok", "no model is declared: nothing to prove"
+    count = counts["verified"]
+    return "ok", f"{count} model{'' if count == 1 else 's'}, all on GPU"
 
 
 def of_plan(host: Host, plan: Plan) -> HostResult:
@@ -107,7 +117,7 @@ def _expected(cell: Cell) -> Finding | Unknown | None:
 def _plan_verdict(plan: Plan) -> tuple[HostVerdict, str]:
     kinds = {blocked.kind for blocked in plan.blocked}
     interrupts = f", interrupts: {plan.interrupts}" if plan.interrupts else ""
-    if plan.changes or plan.deferred:
+    if plan.changes or (plan.deferred and not plan.blocked):  # what waits for a blocked part would not change
         later = f", {len(plan.deferred)} only known later" if plan.deferred else ""
         stopped = "".join(f"; {blocked.why}" for blocked in plan.blocked)
         return "findings", f"{len(plan.changes)} to change{later}{interrupts}{stopped}"
