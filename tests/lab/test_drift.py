@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,10 @@ def test_a_fleet_drifts(
     _a_healthy_host_costs_one_session(on, drift, hosts)
     _what_is_not_loaded_stays_so_and_is_no_drift(on, drift, hosts[0])
     _a_model_that_only_seems_to_be_on_the_gpu_is_told(lab, on, drift, hosts[1])
+    _a_hung_driver_holds_up_nothing_else(on, drift, hosts[2])
     _each_trouble_has_its_name(lab, on, drift, hosts, tmp_path)
     _the_history_knows(on, tmp_path)
+    _a_wrong_key_and_an_unknown_host_key_are_told_apart(lab, controller, drift, tmp_path)
 
 
 def _a_healthy_host_costs_one_session(on: Controller, drift: Any, hosts: list[Host]) -> None:
@@ -73,7 +76,7 @@ def _what_is_not_loaded_stays_so_and_is_no_drift(on: Controller, drift: Any, hos
     host.ssh_mark()
     record = drift(on, 0, host.name)[host.name]
     assert [model["verdict"] for model in record["models"]] == ["not_loaded"], record
-    assert record["summary"] == "as declared; none of its 1 models is loaded now"
+    assert record["summary"] == "as declared; no model of 1 is loaded now"
     assert host.out(RESIDENT) == ""
     assert host.ssh_count() == 1
 
@@ -128,9 +131,46 @@ def _both_files_were_written(tmp_path: Path) -> None:
     assert "lab3" in (tmp_path / "ongpu.html").read_text()
 
 
+def _a_hung_driver_holds_up_nothing_else(on: Controller, drift: Any, host: Host) -> None:
+    """nvidia-smi never comes back: the look ends in time, everything else is known, and the GPU is in doubt."""
+    program = "/usr/local/bin/nvidia-smi"
+    host.out(f"printf '#!/bin/sh\\nexec sleep 1000\\n' >{program} && chmod +x {program}")
+    begin = time.monotonic()
+    record = drift(on, 3, host.name)[host.name]
+    assert time.monotonic() - begin < 90
+    assert record["verdict"] == "unknown", record
+    assert record["facts"]["ollama"] == "0.32.15"
+    assert record["devices"] == []
+    host.out(f"rm {program}")
+
+
 def _the_history_knows(on: Controller, tmp_path: Path) -> None:
     done: subprocess.CompletedProcess[str] = on.ongpu("history", "lab2", "--history", str(tmp_path))
     assert done.returncode == 0, done.stderr
     verdicts = [line.split("  ")[1] for line in done.stdout.splitlines() if " to " in line and not line.startswith(" ")]
     assert verdicts == ["UNKNOWN", "FAILED", "OK"], done.stdout
     assert "unknown: sudo" in done.stdout
+
+
+def _a_wrong_key_and_an_unknown_host_key_are_told_apart(
+    lab: Lab, controller: Callable[..., Controller], drift: Any, tmp_path: Path
+) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "other"], check=True)
+    config = (lab.dir / "ssh_config").read_text()
+    (tmp_path / "wrong_key").write_text(config.replace(str(lab.dir / "id_ed25519"), str(tmp_path / "other")))
+    known = tmp_path / "known_hosts"
+    known.write_text("")
+    (tmp_path / "no_hosts").write_text(config.replace(str(lab.dir / "known_hosts"), str(known)))
+    on = controller(
+        fleet(
+            {
+                "lab2": {**SMALL, "ssh": {"config": str(tmp_path / "wrong_key")}},
+                "lab3": {**PAIR, "ssh": {"config": str(tmp_path / "no_hosts"), "known_hosts": str(known)}},
+            }
+        )
+    )
+    records = drift(on, 3)
+    assert {name: record["unknowns"][0]["what"] for name, record in records.items()} == {
+        "lab2": "authentication",
+        "lab3": "host key",
+    }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 from hypothesis import strategies as st
 
 from ongpu.host.result import (
@@ -13,7 +11,6 @@ from ongpu.host.result import (
     Fix,
     FleetResult,
     HostResult,
-    HostVerdict,
     ModelResult,
     PlannedChange,
     Testimony,
@@ -53,7 +50,7 @@ def proven(host: str = "gpu01") -> HostResult:
     return HostResult(
         host=host,
         verdict="ok",
-        summary="as declared; 1 of 1 models loaded, all on GPU",
+        summary="as declared; 1 of 1 models loaded, fully on GPU",
         gpus="1 x L4 23 GB",
         models=(model,),
         devices=(device(used=6 * GIB, models=5 * GIB),),
@@ -70,7 +67,7 @@ def idle(host: str = "gpu02") -> HostResult:
     model = ModelResult(
         name="qwen3:8b", verdict="not_loaded", summary=f"qwen3:8b on {host}: not loaded now", testimonies=()
     )
-    summary = "as declared; none of its 1 models is loaded now"
+    summary = "as declared; no model of 1 is loaded now"
     return HostResult(host=host, verdict="ok", summary=summary, gpus="1 x L4 23 GB", models=(model,), facts=FACTS)
 
 

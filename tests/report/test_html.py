@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from ongpu.host.result import FleetResult
 from ongpu.report import renderer
-from tests.report.samples import ANY_FLEET, MIXED, fleet, hostile, large
+from tests.report.samples import ANY_FLEET, MIXED, drifted, fleet, hostile, large
 
 VOID = {"meta", "input", "br", "hr", "link", "img"}
 
@@ -84,3 +84,10 @@ def test_any_record_is_a_whole_page(result: FleetResult) -> None:
 
 def test_a_thousand_hosts_stay_small() -> None:
     assert len(renderer("html")(large(1000)).encode()) < 2_000_000
+
+
+def test_a_change_of_the_whole_fleet_is_written_out_once() -> None:
+    hosts = [drifted(f"gpu{number:02}") for number in range(40)]
+    text = "".join(page(fleet(*hosts)).texts)
+    assert text.count("OLLAMA_CONTEXT_LENGTH=8192") == 1
+    assert text.count("(the same diff as on gpu00)") == 39

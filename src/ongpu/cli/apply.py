@@ -98,5 +98,6 @@ def _logged(streamed: Iterator[HostResult], store: Store, run: str, names: list[
         store.note(run, name, "processing")
     for result in streamed:
         store.note(run, result.host, _DONE.get(result.verdict, "error"), result.summary)
-        record(store, "apply", [result])
+        if not store.broken:
+            record(store, "apply", [result])
         yield result

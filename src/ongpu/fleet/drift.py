@@ -62,9 +62,11 @@ def script_of(spec: HostSpec) -> str:
 
 def judge(spec: HostSpec, answer: Answer, now: datetime) -> HostResult:
     """The host's result from the answer to `script_of(spec)`. Pure; never raises for anything in the answer."""
+    if "@@ongpu" not in answer.text:
+        return unseen(spec.name, answer.failure or _instead(answer.text))
     asked, looked = divide(answer) if spec.models else (Answer(""), answer)
-    if "@@ongpu" not in looked.text:
-        return unseen(spec.name, answer.failure or looked.failure or _instead(answer.text))
+    if not looked.text:
+        return unseen(spec.name, answer.failure or "the answer was cut off before the look")
     snapshot = read(looked)
     todo = plan(spec, snapshot, Now(now), Limits())
     proven = testimony(declared(spec), snapshot, asked.text)
@@ -116,8 +118,8 @@ def _fine(models: tuple[ModelResult, ...]) -> str:
     if not models:
         return "as declared, no models declared"
     if not counts["verified"]:
-        return f"as declared; none of its {len(models)} models is loaded now"
-    return f"as declared; {counts['verified']} of {len(models)} models loaded, all on GPU"
+        return f"as declared; no model of {len(models)} is loaded now"
+    return f"as declared; {counts['verified']} of {len(models)} models loaded, fully on GPU"
 
 
 def _is_idle(model: ModelResult, snapshot: HostSnapshot) -> bool:

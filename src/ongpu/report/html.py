@@ -62,16 +62,20 @@ class Row:
     findings: Cell
     bars: tuple[Bar, ...]
     used: float
+    diffs: tuple[tuple[str, str], ...]  # per change: its diff, or the host above that shows the same one
 
 
 def render(result: FleetResult) -> str:
     hosts = sorted(result.hosts, key=lambda host: (_WORST_FIRST.index(host.verdict), host.host))
     counts = Counter(host.verdict for host in hosts)
+    shown: dict[str, str] = {}
+    worst = hosts[0].verdict if hosts else "unknown"
     return _template().render(
         result=result,
-        rows=[_row(host) for host in hosts],
+        rows=[_row(host, shown) for host in hosts],
         counts=[(verdict, counts[verdict], _TONES[verdict]) for verdict in _WORST_FIRST if counts[verdict]],
-        tone=_TONES[result.verdict],
+        worst=worst,
+        tone=_TONES[worst],
         total=plural(len(hosts), "host"),
     )
 
@@ -90,7 +94,7 @@ def _template() -> Template:
     return environment.get_template("report.html.j2")
 
 
-def _row(host: HostResult) -> Row:
+def _row(host: HostResult, shown: dict[str, str]) -> Row:
     bars = tuple(bar for device in host.devices if (bar := _bar(device)))
     return Row(
         host=host,
@@ -102,7 +106,14 @@ def _row(host: HostResult) -> Row:
         findings=_findings(host),
         bars=bars,
         used=max((bar.models + bar.others for bar in bars), default=-1.0),
+        diffs=tuple(_diff(change.diff, host.host, shown) for change in host.changes),
     )
+
+
+def _diff(diff: str, host: str, shown: dict[str, str]) -> tuple[str, str]:
+    """A change of the whole fleet is written out once: a thousand copies would be most of the page."""
+    first = shown.setdefault(diff, host)
+    return (diff, "") if first == host else ("", first if diff else "")
 
 
 def _seen(host: HostResult) -> bool:
