@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from ongpu.engine.remote import Answer
 from ongpu.fleet import drift, session
 from ongpu.fleet.drift import judge, script_of, verdict_of
 from ongpu.fleet.session import Options
-from ongpu.host.result import HostResult, ModelResult, ModelVerdict
+from ongpu.host.reading import Unreadable
+from ongpu.host.result import Finding, HostResult, ModelResult, ModelVerdict, Unknown
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.plan.types import Blocked, Change, Deferred, Interrupts, Plan
 from ongpu.spec.data import from_data
@@ -24,6 +26,7 @@ from tests.proof.scenes import Scene
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 RECORDED = (Path(__file__).resolve().parent.parent / "recordings" / "probe" / "bookworm-root.txt").read_text()
 CHANGE = Change(resource="override", summary="write 50-ongpu.conf", steps=(), interrupts=Interrupts.RESTART)
+AS_DECLARED = Plan()
 LATE = Deferred(resource="restart", why="waits for override")
 
 
@@ -88,14 +91,52 @@ def test_verdicts(plan: Plan, models: tuple[ModelVerdict, ...], verdict: str, su
     assert verdict_of(plan, tuple(model(one) for one in models)) == (verdict, summary)
 
 
+FEWER = Finding(
+    rule="expect", cause="fewer", severity="critical", summary="expect.gpus is 2, but 1 answer", because="", evidence=()
+)
+HUNG = Unknown(what="GPUs", why="nvidia-smi gave no answer within 20 seconds")
+
+
+def test_gpus_that_are_missing_or_do_not_answer() -> None:
+    assert verdict_of(Plan(), (model("verified"),), FEWER) == ("findings", "expect.gpus is 2, but 1 answer")
+    assert verdict_of(Plan(), (model("verified"),), HUNG) == ("unknown", f"GPUs: {HUNG.why}")
+    assert verdict_of(Plan(changes=(CHANGE,)), (), HUNG)[0] == "findings"
+
+
+@pytest.mark.parametrize("expected", [{}, {"gpus": 1}])
+def test_a_driver_that_does_not_answer_is_never_healthy(expected: dict[str, int], of_scene: Any) -> None:
+    hung = replace(scene(), nvml=Unreadable("nvidia-smi gave no answer within 20 seconds", "look for a hung driver"))
+    result = of_scene(hung, "missing", expect=expected)
+    assert result.verdict == "unknown"
+    (unknown,) = result.unknowns
+    assert (unknown.why, unknown.allow) == ("nvidia-smi gave no answer within 20 seconds", "look for a hung driver")
+
+
+def test_fewer_gpus_than_expected_are_a_finding(of_scene: Any) -> None:
+    result = of_scene(scene(), "missing", expect={"gpus": 3})
+    assert result.verdict == "findings"
+    assert result.findings[0].rule == "expect"
+
+
+def test_before_the_driver_is_as_declared_the_gpus_are_no_finding(
+    of_scene: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = replace(CHANGE, resource="driver", summary="install driver 580")
+    result = of_scene(scene(), "missing", expect={"gpus": 3}, plan=Plan(changes=(driver,)))
+    assert (result.verdict, result.findings) == ("findings", ())
+
+
 @pytest.fixture
-def of_scene(monkeypatch: pytest.MonkeyPatch) -> Callable[[HostSnapshot, str], HostResult]:
+def of_scene(monkeypatch: pytest.MonkeyPatch) -> Callable[..., HostResult]:
     """The judgement of a host that is as declared, with this snapshot and this answer to the question."""
 
-    def run(snapshot: HostSnapshot, decision: str) -> HostResult:
+    def run(
+        snapshot: HostSnapshot, decision: str, expect: dict[str, int] | None = None, plan: Plan = AS_DECLARED
+    ) -> HostResult:
         monkeypatch.setattr(drift, "read", lambda answer: snapshot)
-        monkeypatch.setattr(drift, "plan", lambda *_: Plan())
-        return judge(spec(), Answer(asked(decision) + RECORDED), NOW)
+        monkeypatch.setattr(drift, "plan", lambda *_: plan)
+        declared = {"ollama": {"release": "0.32.15"}, "models": {"llama3.2:3b": {}}, "expect": expect or {}}
+        return judge(from_data({"name": "gpu01", **declared}), Answer(asked(decision) + RECORDED), NOW)
 
     return run
 

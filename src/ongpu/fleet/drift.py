@@ -21,14 +21,15 @@ from ongpu.fleet.facts import devices_of, facts_of
 from ongpu.fleet.results import changes_of, gpus_of, unknowns_of
 from ongpu.fleet.session import Options, each, open_state
 from ongpu.fleet.trouble import unseen
-from ongpu.host.reading import Known
-from ongpu.host.result import HostResult, HostVerdict, ModelResult
+from ongpu.host.reading import Known, Unreadable
+from ongpu.host.result import Finding, HostResult, HostVerdict, ModelResult, Unknown
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.plan.build import plan
 from ongpu.plan.types import Limits, Now, Plan
 from ongpu.probe.decode import script
 from ongpu.probe.frame import split
 from ongpu.proof import names
+from ongpu.proof.expected import missing_gpus
 from ongpu.spec.model import HostSpec
 
 if TYPE_CHECKING:
@@ -42,16 +43,17 @@ def drift_fleet(options: Options) -> Iterator[HostResult]:
     """One result per selected host, as they answer. Raises ConfigError or NothingToDo before any connection."""
     never_ask_for_passwords()
     state, hosts = open_state(options)
-    yield from each(state, hosts, options, look, lambda host, why: unseen(host.name, why))
+    seconds = min(SECONDS, options.seconds)
+    yield from each(state, hosts, options, lambda host: look(host, seconds), lambda host, why: unseen(host.name, why))
 
 
-def look(host: Host) -> HostResult:
+def look(host: Host, seconds: int = SECONDS) -> HostResult:
     """Ask and look in one exec on a connected host."""
     try:
         spec = spec_of(host)
     except OngpuError as error:
         return unseen(host.name, str(error), "inventory")
-    answer = run_script(host, script_of(spec), SECONDS)
+    answer = run_script(host, script_of(spec), seconds)
     return judge(spec, answer, datetime.now(UTC))
 
 
@@ -71,7 +73,8 @@ def judge(spec: HostSpec, answer: Answer, now: datetime) -> HostResult:
     todo = plan(spec, snapshot, Now(now), Limits())
     proven = testimony(declared(spec), snapshot, asked.text)
     models = tuple(_idle(model, spec.name) if _is_idle(model, snapshot) else model for model in proven)
-    verdict, summary = verdict_of(todo, models)
+    gpus = _gpus(spec, snapshot, todo)
+    verdict, summary = verdict_of(todo, models, gpus)
     return HostResult(
         host=spec.name,
         verdict=verdict,
@@ -79,10 +82,27 @@ def judge(spec: HostSpec, answer: Answer, now: datetime) -> HostResult:
         gpus=gpus_of(snapshot),
         devices=devices_of(snapshot),
         facts=facts_of(snapshot),
+        findings=(gpus,) if isinstance(gpus, Finding) else (),
         changes=changes_of(todo),
-        unknowns=unknowns_of(todo),
+        unknowns=(*unknowns_of(todo), *((gpus,) if isinstance(gpus, Unknown) else ())),
         models=models,
     )
+
+
+def _gpus(spec: HostSpec, snapshot: HostSnapshot, todo: Plan) -> Finding | Unknown | None:
+    """What is wrong with the GPUs: fewer than expected, or a driver that does not answer. Before the driver is as
+    declared, that is all there is to say about them."""
+    if any(todo.of(resource).changes or todo.of(resource).deferred for resource in ("driver", "module")):
+        return None
+    found = missing_gpus(spec.expect.gpus, spec.expect.name, snapshot)
+    if found is not None:
+        return found
+    gpus = snapshot.nvml.value.gpus if isinstance(snapshot.nvml, Known) else snapshot.nvml
+    match gpus:
+        case Unreadable(why=why, allow=allow):
+            return Unknown(what="GPUs", why=why, allow=allow)
+        case _:
+            return None
 
 
 def _instead(text: str) -> str:
@@ -90,14 +110,19 @@ def _instead(text: str) -> str:
     return f"the shell answered with other words: {split(text).trouble}"
 
 
-def verdict_of(todo: Plan, models: tuple[ModelResult, ...]) -> tuple[HostVerdict, str]:
-    """A failed proof, then any difference (also one that may not be corrected now), then doubt, then fine."""
+def verdict_of(
+    todo: Plan, models: tuple[ModelResult, ...], gpus: Finding | Unknown | None = None
+) -> tuple[HostVerdict, str]:
+    """A finding, then a failed proof, then any difference (also one that may not be corrected now), then doubt."""
     bad = [model.summary for model in models if model.verdict in ("not_verified", "disagreement")]
     unlike = [blocked.why for blocked in todo.blocked if blocked.kind in ("unsupported", "refused")]
     unlike += [change.summary for change in todo.changes]
     unlike += [late.why for late in todo.deferred] if unlike else []
     blind = [blocked.why for blocked in todo.blocked if blocked.kind == "unknown"]
-    doubts = blind + [model.summary for model in models if model.verdict == "unknown"]
+    doubts = blind + ([f"{gpus.what}: {gpus.why}"] if isinstance(gpus, Unknown) else [])
+    doubts += [model.summary for model in models if model.verdict == "unknown"]
+    if isinstance(gpus, Finding):
+        return "findings", gpus.summary
     if bad:
         return "failed", _first(bad)
     if unlike:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from ongpu.host.result import HostResult, Unknown
@@ -15,9 +16,14 @@ _BEGINNINGS: tuple[tuple[str, Kind], ...] = (
     ("the host name cannot be resolved", "name"),
     ("unreachable", "unreachable"),
     ("the connection was closed", "unreachable"),
+    ("the host does not answer any more", "unreachable"),
     ("no answer within", "timeout"),
     ("not done within", "timeout"),
     ("ongpu bug", "bug"),
+)
+# SSHException: Timeout opening channel.     ConnectionResetError: [Errno 104] Connection reset by peer
+_LOST = re.compile(
+    r"(?:SSHException|ChannelException|ProxyCommandFailure|Connection\w*Error|BrokenPipeError|OSError)\b"
 )
 _ALLOW: dict[Kind, str] = {
     "authentication": "put the key of this controller's user into the host's authorized_keys",
@@ -32,6 +38,8 @@ def kind_of(sentence: str) -> Kind:
     for beginning, kind in _BEGINNINGS:
         if sentence.startswith(beginning):
             return kind
+    if _LOST.match(sentence):
+        return "unreachable"
     return "sudo" if "sudo" in sentence.lower() else "shell"
 
 
