@@ -46,15 +46,26 @@ def _in_the_formats_words(function: F) -> F:
     def guarded(*args: Any, **values: Any) -> int:
         try:
             return int(function(*args, **values))
+        except click.Abort:
+            raise
         except Exception as error:
-            sentence = str(error) if isinstance(error, OngpuError) else f"bug, please report: {error!r}"
-            told = trouble(values["fmt"], sentence)
+            told = trouble(values["fmt"], _sentence(error))
             if told is None:
                 raise
             click.echo(told[0], nl=False)
             return told[1]
 
     return cast("F", guarded)
+
+
+def _sentence(error: Exception) -> str:
+    match error:
+        case OngpuError():
+            return str(error)
+        case click.ClickException():
+            return error.format_message()
+        case _:
+            return f"bug, please report: {error!r}"
 
 
 def options(inventory: str, hosts: tuple[str, ...], limit: tuple[str, ...], parallel: int, timeout: int) -> Options:
