@@ -59,6 +59,8 @@ class Run:
 class Store:
     """The database. Every method survives a missing, locked, read-only or corrupt file: it warns once and goes on."""
 
+    PATIENCE = 2.0  # seconds that a database may be locked by another run
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self._broken = False
@@ -112,7 +114,7 @@ class Store:
         """`work` in one transaction; `otherwise` where the database cannot be used."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.path, timeout=2)) as db, db:
+            with closing(sqlite3.connect(self.path, timeout=self.PATIENCE)) as db, db:
                 db.execute("PRAGMA journal_mode=WAL")
                 db.executescript(_SCHEMA)
                 return work(db)
