@@ -7,14 +7,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from ongpu.errors import OngpuError
 from ongpu.host.result import FleetResult, HostResult
-from ongpu.report import formats, renderer
+from ongpu.report import exit_code, formats, renderer, trouble
 
 if TYPE_CHECKING:
     from ongpu.fleet.session import Options
@@ -24,6 +25,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def fleet_options(function: F) -> F:
     """HOST…, --inventory, --limit, --format, --out, --parallel, --timeout."""
+    function = _in_the_formats_words(function)
     for option in (
         click.argument("hosts", nargs=-1, metavar="[HOST]..."),
         click.option("-i", "--inventory", default="inventory.py", show_default=True, help="Any pyinfra inventory."),
@@ -35,6 +37,35 @@ def fleet_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def _in_the_formats_words(function: F) -> F:
+    """`--format nagios` has exit codes of its own, also for what stops ongpu: else 1 would be read as a warning."""
+
+    @wraps(function)
+    def guarded(*args: Any, **values: Any) -> int:
+        try:
+            return int(function(*args, **values))
+        except click.Abort:
+            raise
+        except Exception as error:
+            told = trouble(values["fmt"], _sentence(error))
+            if told is None:
+                raise
+            click.echo(told[0], nl=False)
+            return told[1]
+
+    return cast("F", guarded)
+
+
+def _sentence(error: Exception) -> str:
+    match error:
+        case OngpuError():
+            return str(error)
+        case click.ClickException():
+            return error.format_message()
+        case _:
+            return f"bug, please report: {error!r}"
 
 
 def options(inventory: str, hosts: tuple[str, ...], limit: tuple[str, ...], parallel: int, timeout: int) -> Options:
@@ -80,7 +111,10 @@ def finish(result: FleetResult, fmt: str, outs: list[tuple[str, Path]]) -> int:
     click.echo(renderer(fmt)(result), nl=False)  # first: nothing that happens to a file takes it away
     for name, path in outs:
         write_atomically(path, renderer(name)(result))
-    return int(result.exit_code)
+    click.echo(renderer(fmt)(result), nl=False)  # first: nothing that happens to a file takes it away
+    for name, path in outs:
+        write_atomically(path, renderer(name)(result))
+    return exit_code(fmt, result)
 
 
 def write_atomically(path: Path, text: str) -> None:

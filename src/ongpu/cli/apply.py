@@ -15,6 +15,7 @@ import click
 
 from ongpu.cli._options import finish, fleet_options, gather, options, parse_outs
 from ongpu.errors import ConfigError
+from ongpu.history.spans import record
 from ongpu.history.store import State, Store
 from ongpu.host.result import HostResult
 
@@ -97,4 +98,6 @@ def _logged(streamed: Iterator[HostResult], store: Store, run: str, names: list[
         store.note(run, name, "processing")
     for result in streamed:
         store.note(run, result.host, _DONE.get(result.verdict, "error"), result.summary)
+        if not store.broken:
+            record(store, "apply", [result])
         yield result

@@ -14,6 +14,7 @@ from pyinfra.api.command import StringCommand
 
 from ongpu.engine import workarounds as workarounds
 from ongpu.engine.alive import watched
+from ongpu.errors import OngpuError
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -67,6 +68,8 @@ def _last_line(text: str) -> str:
 
 
 def _in_words(error: Exception) -> str:
+    if isinstance(error, OngpuError):
+        return str(error)
     if isinstance(error, EOFError):
         return "the connection was closed, or sudo asked for a password and there is no terminal to ask on"
     return f"{type(error).__name__}: {error}".rstrip(": ")

@@ -38,7 +38,7 @@ def prove_now(host: Host, load: bool) -> tuple[ModelResult, ...]:
     models = declared(spec)
     if models:
         before = snapshot(host)
-        loading, looking = _two(run_script(host, load_script(spec, before, load) + script(), LOAD_SECONDS))
+        loading, looking = divide(run_script(host, load_script(spec, before, load) + script(), LOAD_SECONDS))
         after = read(looking)
         remember(host, after)
         cell.models = testimony(models, after, loading.text)
@@ -46,7 +46,7 @@ def prove_now(host: Host, load: bool) -> tuple[ModelResult, ...]:
     return cell.models
 
 
-def _two(answer: Answer) -> tuple[Answer, Answer]:
+def divide(answer: Answer) -> tuple[Answer, Answer]:
     """The load script's answer and the probe's: each begins with its own first line."""
     starts = [match.start() for match in _FIRST_LINE.finditer(answer.text)]
     if len(starts) < 2:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ongpu.engine.cell import Cell, cell_of
 from ongpu.errors import Exit
+from ongpu.fleet.facts import devices_of, facts_of
 from ongpu.host.reading import Known
 from ongpu.host.result import Finding, HostResult, HostVerdict, PlannedChange, Unknown
 from ongpu.host.snapshot import HostSnapshot
@@ -49,6 +50,8 @@ def of_run(host: Host) -> HostResult:
         gpus=gpus_of(cell.snapshot),
         findings=(cell.gpus,) if isinstance(cell.gpus, Finding) else (),
         unknowns=(cell.gpus,) if isinstance(cell.gpus, Unknown) else (),
+        devices=devices_of(cell.snapshot),
+        facts=facts_of(cell.snapshot),
         changes=tuple(cell.changes.values()),
         models=cell.models,
         error=error,
@@ -76,20 +79,7 @@ def judged(cell: Cell) -> tuple[HostVerdict, str]:
 
 def of_plan(host: Host, plan: Plan) -> HostResult:
     """Read-only: what apply would change."""
-    changes = tuple(
-        [
-            PlannedChange(
-                resource=c.resource, kind="change", summary=c.summary, diff=c.diff, interrupts=c.interrupts.word
-            )
-            for c in plan.changes
-        ]
-        + [
-            PlannedChange(resource=d.resource, kind="deferred", summary=d.why, interrupts=d.may_interrupt.word)
-            for d in plan.deferred
-        ]
-        + [PlannedChange(resource=b.resource, kind="blocked", summary=b.why) for b in plan.blocked]
-    )
-    unknowns = tuple(Unknown(what=b.resource, why=b.why) for b in plan.blocked if b.kind == "unknown")
+    unknowns = unknowns_of(plan)
     verdict, summary = _plan_verdict(plan)
     cell = cell_of(host)
     found = _expected(cell) if plan.empty else None  # before the driver is there, no GPU answers
@@ -102,10 +92,34 @@ def of_plan(host: Host, plan: Plan) -> HostResult:
         verdict=verdict,
         summary=summary,
         gpus=gpus_of(cell.snapshot),
+        devices=devices_of(cell.snapshot),
+        facts=facts_of(cell.snapshot),
         findings=(found,) if isinstance(found, Finding) else (),
         unknowns=unknowns,
-        changes=changes,
+        changes=changes_of(plan),
     )
+
+
+def changes_of(plan: Plan) -> tuple[PlannedChange, ...]:
+    """A plan as a report shows it."""
+    return tuple(
+        [
+            PlannedChange(
+                resource=c.resource, kind="change", summary=c.summary, diff=c.diff, interrupts=c.interrupts.word
+            )
+            for c in plan.changes
+        ]
+        + [
+            PlannedChange(resource=d.resource, kind="deferred", summary=d.why, interrupts=d.may_interrupt.word)
+            for d in plan.deferred
+        ]
+        + [PlannedChange(resource=b.resource, kind="blocked", summary=b.why) for b in plan.blocked]
+    )
+
+
+def unknowns_of(plan: Plan) -> tuple[Unknown, ...]:
+    """What could not be planned because it could not be read."""
+    return tuple(Unknown(what=b.resource, why=b.why) for b in plan.blocked if b.kind == "unknown")
 
 
 def _expected(cell: Cell) -> Finding | Unknown | None:

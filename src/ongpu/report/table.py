@@ -49,6 +49,8 @@ def _row(host: HostResult, model: ModelResult) -> tuple[str, ...]:
     # The timed generation has a column of its own; it testifies only where the inventory demands a speed.
     measured = {"generation"} if model.tokens_per_second is not None or model.verdict == "verified" else set()
     silent = [w.witness for w in model.testimonies if w.says == "silent" and w.witness not in measured]
+    if model.verdict == "not_loaded":  # then all are silent, for that reason
+        silent = []
     return (
         host.host,
         host.gpus,
@@ -71,7 +73,7 @@ def _troubles(hosts: list[HostResult]) -> Iterator[str]:
             if finding.summary not in (host.error, host.summary):
                 yield f"  {finding.summary}"
         for model in host.models:
-            if model.verdict != "verified" and model.summary not in (host.error, host.summary):
+            if model.verdict not in ("verified", "not_loaded") and model.summary not in (host.error, host.summary):
                 yield f"  {model.summary}"
         for unknown in host.unknowns:
             if unknown.allow:
@@ -90,5 +92,6 @@ def _last_line(result: FleetResult) -> str:
     told = ", ".join(f"{counts[word]} {word}" for word in words if counts[word])
     models = [model for host in result.hosts for model in host.models]
     on_gpu = sum(model.verdict == "verified" for model in models)
+    idle = sum(model.verdict == "not_loaded" for model in models)
     proof = f"; {on_gpu} of {plural(len(models), 'model')} proven fully on GPU" if models else ""
-    return f"{plural(len(result.hosts), 'host')}: {told}{proof}"
+    return f"{plural(len(result.hosts), 'host')}: {told}{proof}{f', {idle} not loaded now' if idle else ''}"
