@@ -23,17 +23,28 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+inventory_option = click.option(
+    "-i",
+    "--inventory",
+    default="inventory.py",
+    show_default=True,
+    help="A pyinfra inventory, a fleet.yaml, or a directory of such files; without inventory.py: ./inventory.",
+)
+timeout_option = click.option(
+    "--timeout", default=900, show_default=True, type=click.IntRange(1), help="Seconds per host."
+)
+
+
 def fleet_options(function: F) -> F:
-    """HOST…, --inventory, --limit, --format, --out, --parallel, --timeout."""
+    """HOST…, --inventory, --limit, --format, --out, --parallel."""
     function = _in_the_formats_words(function)
     for option in (
         click.argument("hosts", nargs=-1, metavar="[HOST]..."),
-        click.option("-i", "--inventory", default="inventory.py", show_default=True, help="Any pyinfra inventory."),
+        inventory_option,
         click.option("--limit", multiple=True, help="Host pattern or group; may be given several times."),
         click.option("--format", "fmt", default="table", type=click.Choice(formats()), show_default=True),
         click.option("--out", multiple=True, metavar="FORMAT=PATH", help="Also write a report to a file."),
         click.option("--parallel", default=50, show_default=True, type=click.IntRange(1, 1000)),
-        click.option("--timeout", default=900, show_default=True, type=click.IntRange(1), help="Seconds per host."),
     ):
         function = option(function)
     return function
@@ -72,7 +83,15 @@ def options(inventory: str, hosts: tuple[str, ...], limit: tuple[str, ...], para
     """The session's options. pyinfra is imported here, not at start-up."""
     from ongpu.fleet.session import Options
 
+    inventory = found(inventory)
     return Options(inventory=inventory, limit=(*hosts, *limit), parallel=parallel, seconds=timeout)
+
+
+def found(inventory: str) -> str:
+    """The inventory; without the default inventory.py the directory `inventory`, if there is one."""
+    if inventory == "inventory.py" and not Path(inventory).exists() and Path("inventory").is_dir():
+        return "inventory"
+    return inventory
 
 
 def parse_outs(outs: Iterable[str]) -> list[tuple[str, Path]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from ongpu.cli._options import finish, fleet_options, gather, options, parse_outs
+from ongpu.cli._options import finish, fleet_options, gather, options, parse_outs, timeout_option
 from ongpu.history.spans import forget, record
 from ongpu.history.store import Store
 from ongpu.host.result import HostResult
@@ -23,6 +23,7 @@ _AT_ONCE = 50  # results per transaction: what a kill may lose of the history, a
 
 @click.command("drift", help=__doc__, context_settings={"default_map": {"timeout": 240}})
 @fleet_options
+@timeout_option
 @click.option("--history", type=click.Path(path_type=Path), help="State log; default: history/ beside the inventory.")
 @click.option("--keep", default=90, show_default=True, type=click.IntRange(1), help="Days of history to keep.")
 def command(

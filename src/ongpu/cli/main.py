@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -64,8 +65,14 @@ def cli(verbose: int) -> None:
     logging.basicConfig(stream=sys.stderr, level=level, format="%(message)s")
 
 
+def _terminate(number: int, frame: object) -> None:
+    """As the key Ctrl-C: what is running is recorded, and said."""
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """The console script. Usage errors exit with 1, not click's 2: 2 means drift here."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:

@@ -76,6 +76,9 @@ def _one_batch(options: Options, shown: Shown, batch: Sequence[str]) -> Iterator
     try:
         if len(missed) < len(hosts):
             _run(state)
+    except KeyboardInterrupt:
+        state.pool.kill(timeout=2)  # before the connections are closed under them: no false sentences
+        raise
     finally:
         for host in hosts:
             disconnect(host)

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pyinfra_cli  # noqa: F401 - importing it patches the standard library for gevent; must come before paramiko
 from gevent import Timeout, get_hub
@@ -85,7 +85,7 @@ def _of_fleet_file(source: str) -> Inventory:
     """What the shipped inventory.py does, without one: an installed ongpu needs only the YAML."""
     groups = dict(pyinfra_groups(load(source)))
     every = groups.pop("hosts")
-    named = {name: ([host for host, _ in hosts], {}) for name, hosts in groups.items()}
+    named: dict[str, Any] = {name: ([host for host, _ in hosts], {}) for name, hosts in groups.items()}
     return Inventory((every, {}), all=([host for host, _ in every], {}), **named)
 
 
@@ -128,4 +128,8 @@ def each(
             finally:
                 disconnect(host)
 
-    yield from Pool(options.parallel).imap_unordered(one, hosts)
+    pool = Pool(options.parallel)
+    try:
+        yield from pool.imap_unordered(one, hosts)
+    finally:
+        pool.kill(timeout=2)  # an interrupted run; otherwise all are done
