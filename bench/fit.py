@@ -1,0 +1,177 @@
+"""How well `ongpu fit` predicts: against exact tuples of llama.cpp's planner and against buffers of real loads.
+
+    script/bench fit --exact DIR --memory DIR [--worst N]
+
+DIR of --exact holds JSON lines (metadata, tensors by layer, runtime, measured); DIR of --memory one JSON file per load.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ongpu.fit.facts import Facts, facts_of
+from ongpu.fit.placement import Bytes, Placement, Sizer
+from ongpu.fit.search import Search
+from ongpu.fit.settings import MIB, Settings
+from ongpu.fit.split import by_share
+from ongpu.fit.tensors import Tensor, Tensors, add_up
+
+
+@dataclass
+class Score:
+    """Differences in MiB and as a share, and decisions."""
+
+    differences: dict[str, list[tuple[float, float, str]]] = field(default_factory=lambda: defaultdict(list))
+    decisions: dict[str, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
+
+    def size(self, what: str, ours: int, theirs: int, name: str) -> None:
+        away = (ours - theirs) / MIB
+        self.differences[what].append((away, abs(ours - theirs) / theirs if theirs else float(ours != theirs), name))
+
+
+def tensors_of(record: dict[str, Any], facts: Facts) -> Tensors:
+    """The tensor table of a tuple: global tensors by name, layers by group."""
+    table = record["tensors"]
+    listed = [
+        Tensor(name, item["bytes"], item["type"], item["ne"][0]) for name, item in table["global_tensors"].items()
+    ]
+    for span in table["layer_bytes"]:
+        for layer in range(span["from"], span["to"] + 1):
+            listed += [Tensor(f"blk.{layer}.{group}", size) for group, size in span["bytes"].items()]
+    return add_up(listed, facts)
+
+
+def settings_of(runtime: dict[str, Any]) -> Settings:
+    return Settings(
+        num_ctx=runtime["n_ctx"],
+        parallel=runtime["parallel"],
+        type_k=runtime["type_k"],
+        type_v=runtime["type_v"],
+        flash=runtime["flash_attn"],
+        batch=min(runtime["ubatch"], runtime["batch"]),
+        unified=bool(runtime["kv_unified"]),
+        peer_copy=not runtime.get("no_events"),
+    )
+
+
+def tuples(directory: Path) -> Iterator[dict[str, Any]]:
+    for file in sorted(directory.glob("*.jsonl")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            record = json.loads(line)
+            if "per_buffer_type" in record.get("measured", {}):
+                yield record
+
+
+def place(record: dict[str, Any], sizer: Sizer, free: tuple[int, ...]) -> Placement:
+    given = record["runtime"]["n_gpu_layers"]
+    if given is None:
+        return Search(sizer, free).run()
+    return Placement(by_share(sizer.facts.layers, given, free))
+
+
+def judge(record: dict[str, Any], score: Score) -> None:
+    runtime, measured = record["runtime"], record["measured"]
+    facts = facts_of(record["metadata"])
+    settings = settings_of(runtime)
+    free = tuple(device["free_mib"] * MIB for device in runtime["devices"] or [])
+    if settings.flash == "auto" and runtime["backend"] == "cpu":
+        pass
+    sizer = Sizer(facts, tensors_of(record, facts), settings, len(free))
+    placement = place(record, sizer, free)
+    theirs = measured["per_buffer_type"]
+    name = record["id"]
+    devices, host = sizer.use(placement)
+    score.size("kv+state, all", sum(d.kv + d.state for d in [*devices, host]),
+               sum(b["bytes"]["context"] for b in theirs.values()), name)
+    if runtime["backend"] != "cuda-mimic":
+        return
+    if runtime["n_gpu_layers"] is None:
+        decide(record, facts, placement, score)
+    done, total = (int(x) for x in measured["offloaded"].split("/"))
+    if done != placement.on_device or bool(placement.moved) or measured["overrides_final"]:
+        return
+    complete = done == total
+    sizes(devices, host, theirs, complete, record, score)
+
+
+def sizes(devices: list[Bytes], host: Bytes, theirs: dict[str, Any], complete: bool, record: dict[str, Any], score: Score) -> None:
+    name, number = record["id"], len(devices)
+    for i, device in enumerate(devices):
+        buffer = theirs.get(f"CUDA{i}")
+        if buffer is None:
+            continue
+        score.size("weights, device", device.weights, buffer["bytes"]["model"], name)
+        score.size("kv+state, device", device.kv + device.state, buffer["bytes"]["context"], name)
+        kind = f"compute, {number} device{'s' if number > 1 else ''}{'' if complete else ', partial'}"
+        score.size(kind, device.compute, buffer["bytes"]["compute"], name)
+        score.size("total, device", device.total, sum(buffer["bytes"].values()), name)
+    if record["how"] == "dry":
+        score.size("weights, host", host.weights, sum(b["bytes"]["model"] for b in theirs.values() if b["host"]), name)
+    score.size("compute, host", host.compute, sum(b["bytes"]["compute"] for b in theirs.values() if b["host"]), name)
+
+
+def decide(record: dict[str, Any], facts: Facts, placement: Placement, score: Score) -> None:
+    measured, name = record["measured"], record["id"]
+    lines = " ".join(measured["fit_lines"])
+    full = "no changes needed" in lines
+    devices = len(record["runtime"]["devices"])
+    score.decisions["fits completely"].append((int(placement.is_complete) - int(full), name))
+    if full:
+        return
+    done = int(measured["offloaded"].split("/")[0])
+    kind = ("moe" if facts.is_moe else "border bug" if facts.arch.border_bug else "dense") + f", {devices} device(s)"
+    score.decisions[f"layers, {kind}"].append((placement.on_device - done, name))
+    if facts.is_moe and measured["overrides_final"] is not None:
+        theirs = sum(1 for o in measured["overrides_final"] if int(o.split("\\.")[1]) < facts.layers)
+        score.decisions[f"layers with experts elsewhere, {devices} device(s)"].append((len(placement.moved) - theirs, name))
+
+
+def show(score: Score, worst: int) -> None:
+    print(f"{'':36} {'n':>5} {'0.1 MiB':>8} {'1 MiB':>7} {'1 %':>7} {'10 %':>7} {'max MiB':>9}")
+    for what, found in score.differences.items():
+        count = len(found)
+
+        def share(test: list[bool], count: int = count) -> str:
+            return f"{100 * sum(test) / count:6.1f}%"
+
+        near = [share([abs(away) <= limit for away, _, _ in found]) for limit in (0.1, 1)]
+        near += [share([part <= limit for _, part, _ in found]) for limit in (0.01, 0.1)]
+        print(f"{what:36} {count:5} {near[0]:>8} {near[1]:>7} {near[2]:>7} {near[3]:>7} "
+              f"{max(abs(a) for a, _, _ in found):9.2f}")
+    for what, decided in score.decisions.items():
+        exact = sum(d == 0 for d, _ in decided)
+        near_by = sum(abs(d) <= 1 for d, _ in decided)
+        print(f"{what:44} {len(decided):5}  exact {100 * exact / len(decided):5.1f}%  within 1 {100 * near_by / len(decided):5.1f}%")
+    for what, found in score.differences.items():
+        for away, part, name in sorted(found, key=lambda item: -item[1])[:worst]:
+            if part > 0.01:
+                print(f"  {what}: {away:+.2f} MiB ({100 * part:.1f} %) {name}")
+    for what, decided in score.decisions.items():
+        for away_layers, name in sorted(decided, key=lambda item: -abs(item[0]))[:worst]:
+            if away_layers:
+                print(f"  {what}: {away_layers:+} {name}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--exact", type=Path)
+    parser.add_argument("--memory", type=Path)
+    parser.add_argument("--worst", type=int, default=5)
+    given = parser.parse_args()
+    if given.exact:
+        score = Score()
+        for record in tuples(given.exact):
+            judge(record, score)
+        show(score, given.worst)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""Compute buffers, in bytes: the largest moment of the graph, as ggml's allocator packs it.
+
+`u` is one f32 vector of a micro batch: 4 x tokens bytes. Sums of vectors are named by the tensors that live together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ongpu.fit.cache import state_sizes, window_cells
+from ongpu.fit.facts import Facts
+from ongpu.fit.settings import Settings
+
+# Head sizes that the CUDA kernels of flash attention take (ggml-cuda/fattn.cu); keys and values of one size.
+_FLASH_HEADS = frozenset((40, 64, 72, 80, 96, 112, 128, 256, 512))
+
+
+def flash_used(facts: Facts, settings: Settings) -> bool:
+    """Does attention run as flash attention on the GPU?"""
+    if settings.flash == "off":
+        return False
+    if settings.flash == "on":
+        return True
+    if not any(facts.cached(i) for i in range(facts.layers)) and not facts.arch.encoder:
+        return True
+    same_type = settings.type_k == settings.type_v
+    return same_type and (facts.mla is not None or (facts.dk == facts.dv and facts.dk in _FLASH_HEADS))
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Parts of the compute buffers of one model under one set of settings."""
+
+    facts: Facts
+    settings: Settings
+    flash: bool
+
+    @classmethod
+    def of(cls, facts: Facts, settings: Settings) -> Work:
+        return cls(facts, settings, flash_used(facts, settings))
+
+    @property
+    def u(self) -> int:
+        return 4 * self.settings.tokens
+
+    @property
+    def nq(self) -> int:
+        return self.facts.heads * self.facts.dk
+
+    @property
+    def nk(self) -> int:
+        return max(self.facts.kv_heads, default=0) * self.facts.dk
+
+    @property
+    def nv(self) -> int:
+        return max(self.facts.kv_heads, default=0) * self.facts.dv
+
+    @property
+    def ff(self) -> int:
+        return max(self.facts.ff, default=0)
+
+    @property
+    def caches(self) -> int:
+        if self.facts.arch.encoder:
+            return 0
+        return int(self.facts.has_full) + int(self.facts.has_window)
+
+    def mask(self) -> int:
+        size = 2 if self.flash else 4
+        tokens = self.settings.tokens
+        if self.facts.arch.encoder:
+            return tokens * tokens * size
+        cells = self.settings.cells if self.facts.has_full else 0
+        if self.facts.has_window:
+            cells += window_cells(self.facts, self.settings)
+        return tokens * size * cells
+
+    def index(self) -> int:
+        """Where each token goes in the caches; without flash attention values are scattered one by one."""
+        values = 0 if self.facts.mla else 2 if self.flash else 2 * self.nv
+        return self.u * (1 + self.caches * (2 + values))
+
+    def rotation(self) -> int:
+        """Matrices that rotate keys and values before they are quantised."""
+        if not (self.settings.is_quantised and self.flash) or self.facts.arch.encoder:
+            return 0
+        return self.caches * (4 * self.facts.dk**2 + 4 * 64**2)
+
+    def host(self) -> int:
+        """The host's buffer beside a GPU: the inputs."""
+        width = 3 if self.facts.arch.encoder and self.facts.arch.feed == "plain" else 2
+        inputs = self.u * (width * self.facts.n + 1)
+        return self.mask() + self.rotation() + self.index() + inputs
+
+    def inputs(self) -> int:
+        return self.mask() + self.rotation() + self.index()
+
+    def device(self) -> int:
+        """A device's buffer with every layer on it."""
+        return self.inputs() + max(self.feed(), self.attention(), self.output(), self.recurrent())
+
+    def output(self) -> int:
+        outputs = self.settings.parallel if self.settings.planner.outputs_per_slot else self.settings.tokens
+        if self.facts.arch.encoder:
+            return 0
+        return self.u * self.facts.n + 4 * (self.facts.vocabulary + self.facts.n) * outputs
+
+    def feed(self) -> int:
+        n, nq, ff, u = self.facts.n, self.nq, self.ff, self.u
+        if self.facts.is_moe:
+            return self._experts()
+        if self.facts.arch.state == "short-conv":
+            return u * (3 * ff + 2 * n)
+        match self.facts.arch.feed:
+            case "gated":
+                return u * (3 * ff + 2 * n + (0 if self.facts.arch.encoder else nq))
+            case "fused":
+                return u * (3 * ff + 2 * n)
+            case "parallel":
+                return u * (3 * ff + 4 * n)
+            case "plain":
+                return u * (ff + 2 * n)
+
+    def _experts(self) -> int:
+        f, u = self.facts, self.u
+        n, used, fe = f.n, f.experts_used, f.expert_ff
+        if f.name in ("qwen3next", "qwen35moe"):
+            return u * (2 * used * n + 2 * f.experts)
+        if f.name == "granitehybrid":
+            return u * (2 * used * n + 2 * n + 2 * f.experts)
+        if f.name == "llama4":
+            return u * (3 * fe + 4 * n)
+        if f.mla:
+            return u * max(2 * used * n + 3 * n, 3 * self.ff + 2 * n + f.heads * f.mla[3])
+        return max(u * (3 * used * fe + 2 * n + self.nq), u * (2 * used * n + 3 * n + self.nq))
+
+    def attention(self) -> int:
+        f, u, cells = self.facts, self.u, self.settings.cells
+        if not any(f.kv_heads):
+            return 0
+        if f.mla:
+            lora, rope, k_mla, _ = f.mla
+            scores = 0 if self.flash else u * f.heads * cells
+            return u * (3 * f.n + f.heads * (k_mla + lora + rope + f.dk)) + scores
+        base = u * (2 * f.n + (2 * f.n if f.arch.feed == "fused" and not self.flash else 2 * self.nq))
+        if self.flash:
+            return base + self.flash_copy()
+        width = self.settings.tokens if f.arch.encoder else cells
+        refused = self.settings.flash == "auto" and not f.arch.encoder
+        return base + u * f.heads * width + (2 * cells * self.nv if refused else 0)
+
+    def flash_copy(self) -> int:
+        """Quantised keys and values of one layer as f16, for the kernels that want that."""
+        if not self.settings.is_quantised or self.facts.arch.encoder:
+            return 0
+        return 2 * self.settings.cells * self.settings.streams * (self.nk + self.nv)
+
+    def recurrent(self) -> int:
+        f, u = self.facts, self.u
+        slots = 4 * self.settings.parallel * sum(state_sizes(f))
+        if f.arch.state == "mamba":
+            _, inner, groups, state, heads = f.ssm
+            xbc = inner + 2 * groups * state
+            return u * (inner + xbc + heads + 2 * xbc + 2 * inner) + slots
+        if f.arch.state == "rwkv":
+            return u * (18 * f.n + f.rwkv[2]) + 2 * slots
+        return 0
