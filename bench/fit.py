@@ -119,13 +119,12 @@ def sizes(devices: list[Bytes], host: Bytes, theirs: dict[str, Any], complete: b
 
 def decide(record: dict[str, Any], facts: Facts, placement: Placement, score: Score) -> None:
     measured, name = record["measured"], record["id"]
-    lines = " ".join(measured["fit_lines"])
-    full = "no changes needed" in lines
+    done, total = (int(x) for x in measured["offloaded"].split("/"))
+    full = done == total and not measured["overrides_final"]
     devices = len(record["runtime"]["devices"])
     score.decisions["fits completely"].append((int(placement.is_complete) - int(full), name))
     if full:
         return
-    done = int(measured["offloaded"].split("/")[0])
     kind = ("moe" if facts.is_moe else "border bug" if facts.arch.border_bug else "dense") + f", {devices} device(s)"
     score.decisions[f"layers, {kind}"].append((placement.on_device - done, name))
     if facts.is_moe and measured["overrides_final"] is not None:

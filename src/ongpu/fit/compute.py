@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ongpu.fit.cache import state_sizes, window_cells
 from ongpu.fit.facts import Facts
 from ongpu.fit.settings import Settings
 
 # Head sizes that the CUDA kernels of flash attention take (ggml-cuda/fattn.cu); keys and values of one size.
+DENSE_COPY, KV_COPY, EXPERT_COPY = 0.5, 8, 4
 _FLASH_HEADS = frozenset((40, 64, 72, 80, 96, 112, 128, 256, 512))
 
 
@@ -25,6 +26,20 @@ def flash_used(facts: Facts, settings: Settings) -> bool:
         return True
     same_type = settings.type_k == settings.type_v
     return same_type and (facts.mla is not None or (facts.dk == facts.dv and facts.dk in _FLASH_HEADS))
+
+
+# What a dry run counts more with several devices in a pipeline, in f32 vectors of the width n: (first device, others).
+_PIPELINE = {"olmo2": (4.0, 4.0), "nomic-bert": (4.0, 4.0), "bert": (4.0, 4.0), "mamba": (12.0, 24.5)}
+_PIPELINE |= {"mamba2": (12.0, 24.5), "rwkv7": (8.0, 18.0)}
+
+
+@dataclass(slots=True)
+class HostParts:
+    """Bytes of the largest matrices by kind, and of the largest cache of one layer, that are on the host."""
+
+    dense: dict[str, int] = field(default_factory=dict)
+    experts: dict[str, int] = field(default_factory=dict)
+    kv: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +180,24 @@ class Work:
         if f.arch.state == "rwkv":
             return u * (18 * f.n + f.rwkv[2]) + 2 * slots
         return 0
+
+    def pipeline(self, is_first: bool) -> int:
+        """Copies of a layer's input for four batches at once, on a device of several."""
+        first, others = _PIPELINE.get(self.facts.name, (4.0, 8.0))
+        return int((first if is_first else others) * self.u * self.facts.n)
+
+    def copied(self, host: HostParts) -> int:
+        """The largest moment where a matrix or a cache of a host layer is copied in.
+
+        ggml's allocator leaves holes of a size that only a simulation would give: an estimate within 15 %.
+        """
+        f, u = self.facts, self.u
+        full = self.device() - self.inputs()
+        most = full + int(DENSE_COPY * max(host.dense.values(), default=0))
+        most = max(most, host.dense.get("down", 0) + u * (self.ff + 4 * f.n))
+        most = max(most, host.dense.get("gate", 0) + u * (2 * self.ff + 4 * f.n))
+        most = max(most, host.kv + KV_COPY * u * f.n)
+        if host.experts:
+            wide, out = f.experts_used * f.expert_ff, f.experts_used * f.n
+            most = max(most, host.experts.get("down", 0) + u * (wide + out + EXPERT_COPY * f.n))
+        return most

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ongpu.fit.cache import kv_of_layer, state_of_layer
-from ongpu.fit.compute import Work
+from ongpu.fit.compute import HostParts, Work
 from ongpu.fit.facts import Facts
 from ongpu.fit.settings import Settings
 from ongpu.fit.tensors import Tensors
@@ -113,34 +113,30 @@ class Sizer:
             return
         host.compute = work.host()
         used = {device for device in placement.where if device != HOST} or {0}
-        full = work.device()
         for device in used:
-            devices[device].compute = full
+            devices[device].compute = work.device()
         if len(used) > 1 and placement.is_complete and self.settings.peer_copy:
             # Pipeline parallel: four copies of the inputs, so that devices work at the same time.
-            host.compute += 3 * work.mask()
+            host.compute += 3 * work.inputs()
             for device in used:
-                devices[device].compute += 3 * work.mask() + 4 * work.u * self.facts.n * (2 if device else 1)
+                devices[device].compute += 3 * work.inputs() + work.pipeline(is_first=device == min(used))
         elif not placement.is_complete and self.settings.tokens >= 32:
             # Matrices of host layers are copied to the first device for a batch of 32 tokens and more.
-            first = devices[0]
-            first.compute = max(first.compute, full, work.inputs() + self.copied(placement, work))
+            devices[0].compute = max(devices[0].compute, work.inputs() + work.copied(self._on_host(placement)))
 
-    def copied(self, placement: Placement, work: Work) -> int:
-        """The largest moment with a matrix of a host layer copied in: gate, down, attention."""
-        f, u = self.facts, work.u
-        wide, out = (f.experts_used * f.expert_ff, f.experts_used * f.n) if f.is_moe else (work.ff, 0)
-        most = 0
+    def _on_host(self, placement: Placement) -> HostParts:
+        """The largest matrices and the largest cache of layers on the host."""
+        found = HostParts()
         for number, layer in enumerate(self.tensors.layers):
             moved = placement.moved.get(number)
-            on_host = placement.where[number] == HOST
-            parts = ALL_EXPERTS | {"feed"} if on_host else moved.parts if moved and moved.to == HOST else frozenset()
+            whole = placement.where[number] == HOST
+            parts = moved.parts if moved and moved.to == HOST else frozenset()
             for part, size in layer.host_experts.items():
-                if part in parts:
-                    live = wide + out if part == "down" else 2 * wide
-                    most = max(most, size + u * (live + 3 * f.n))
-            if on_host or "feed" in parts:
+                if whole or part in parts:
+                    found.experts[part] = max(found.experts.get(part, 0), size)
+            if whole or "feed" in parts:
                 for part, size in layer.matrices.items():
-                    live = {"down": work.ff, "attn": work.nq}.get(part, 2 * work.ff)
-                    most = max(most, size + u * (live + 4 * f.n))
-        return most
+                    found.dense[part] = max(found.dense.get(part, 0), size)
+            if whole:
+                found.kv = max(found.kv, kv_of_layer(self.facts, self.settings, number))
+        return found

@@ -126,36 +126,38 @@ class Search:
 
     def _give_back(self, shares: Shares) -> Shares:
         """Layers without experts become whole layers on the first devices, and at last a part of one more."""
-        last = len(self.free) - 1
-        for device in range(len(self.free)):
-            start = next((i for i, share in enumerate(shares) if share.part), None)
-            if start is None or device > start:
+        start = next((i for i, share in enumerate(shares) if share.layers), len(shares))
+        for device in range(len(shares)):
+            if device > start or start == len(shares):
                 break
 
-            def converted(steps: int, base: Shares, device: int = device) -> Shares:
+            def converted(steps: int, base: Shares, device: int = device, start: int = start) -> Shares:
                 new = list(base)
-                for i in range(device, len(new)):
+                for i in range(start, len(new)):
                     step = min(steps, new[i].part)
                     new[i] = replace(new[i], layers=new[i].layers - step, part=new[i].part - step)
                     new[device] = replace(new[device], layers=new[device].layers + step)
                     steps -= step
                 return tuple(new)
 
-            parts = sum(share.part for share in shares)
+            parts = sum(share.part for share in shares[start:])
             shares = self._false_position(device, shares, parts, converted)
-            shares = self._one_more(device, last, shares)
+            while start < len(shares) and not shares[start].part:
+                start += 1
+            if start < len(shares):
+                shares = self._one_more(device, start, shares)
         return shares
 
-    def _one_more(self, device: int, last: int, shares: Shares) -> Shares:
-        start = next((i for i, share in enumerate(shares) if share.part), None)
-        if start is None:
-            return shares
+    def _one_more(self, device: int, start: int, shares: Shares) -> Shares:
+        """A part of the next layer's experts on this device, as much as it takes."""
+        last = len(shares) - 1
 
         def split(parts: frozenset[str]) -> Shares:
             new = list(shares)
             new[start] = replace(new[start], layers=new[start].layers - 1, part=new[start].part - 1)
-            whole = new[device]
-            new[device] = replace(whole, layers=whole.layers + 1, part=whole.part + 1, split=parts)
+            new[device] = replace(
+                new[device], layers=new[device].layers + 1, part=new[device].part + 1, split=parts
+            )
             return tuple(new)
 
         def fits(test: Shares) -> bool:
@@ -164,4 +166,4 @@ class Search:
 
         if fits(split(_UP)):
             return split(_GATE) if fits(split(_GATE)) else split(_UP)
-        return split(_ATTENTION) if device != last and fits(split(_ATTENTION)) else shares
+        return split(_ATTENTION) if fits(split(_ATTENTION)) else shares
