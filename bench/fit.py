@@ -81,15 +81,17 @@ def judge(record: dict[str, Any], score: Score) -> None:
     facts = facts_of(record["metadata"])
     settings = settings_of(runtime)
     free = tuple(device["free_mib"] * MIB for device in runtime["devices"] or [])
-    if settings.flash == "auto" and runtime["backend"] == "cpu":
-        pass
     sizer = Sizer(facts, tensors_of(record, facts), settings, len(free))
     placement = place(record, sizer, free)
     theirs = measured["per_buffer_type"]
     name = record["id"]
     devices, host = sizer.use(placement)
-    score.size("kv+state, all", sum(d.kv + d.state for d in [*devices, host]),
-               sum(b["bytes"]["context"] for b in theirs.values()), name)
+    score.size(
+        "kv+state, all",
+        sum(d.kv + d.state for d in [*devices, host]),
+        sum(b["bytes"]["context"] for b in theirs.values()),
+        name,
+    )
     if runtime["backend"] != "cuda-mimic":
         return
     if runtime["n_gpu_layers"] is None:
@@ -101,7 +103,9 @@ def judge(record: dict[str, Any], score: Score) -> None:
     sizes(devices, host, theirs, complete, record, score)
 
 
-def sizes(devices: list[Bytes], host: Bytes, theirs: dict[str, Any], complete: bool, record: dict[str, Any], score: Score) -> None:
+def sizes(
+    devices: list[Bytes], host: Bytes, theirs: dict[str, Any], complete: bool, record: dict[str, Any], score: Score
+) -> None:
     name, number = record["id"], len(devices)
     for i, device in enumerate(devices):
         buffer = theirs.get(f"CUDA{i}")
@@ -129,7 +133,9 @@ def decide(record: dict[str, Any], facts: Facts, placement: Placement, score: Sc
     score.decisions[f"layers, {kind}"].append((placement.on_device - done, name))
     if facts.is_moe and measured["overrides_final"] is not None:
         theirs = sum(1 for o in measured["overrides_final"] if int(o.split("\\.")[1]) < facts.layers)
-        score.decisions[f"layers with experts elsewhere, {devices} device(s)"].append((len(placement.moved) - theirs, name))
+        score.decisions[f"layers with experts elsewhere, {devices} device(s)"].append(
+            (len(placement.moved) - theirs, name)
+        )
 
 
 def show(score: Score, worst: int) -> None:
@@ -142,12 +148,17 @@ def show(score: Score, worst: int) -> None:
 
         near = [share([abs(away) <= limit for away, _, _ in found]) for limit in (0.1, 1)]
         near += [share([part <= limit for _, part, _ in found]) for limit in (0.01, 0.1)]
-        print(f"{what:36} {count:5} {near[0]:>8} {near[1]:>7} {near[2]:>7} {near[3]:>7} "
-              f"{max(abs(a) for a, _, _ in found):9.2f}")
+        print(
+            f"{what:36} {count:5} {near[0]:>8} {near[1]:>7} {near[2]:>7} {near[3]:>7} "
+            f"{max(abs(a) for a, _, _ in found):9.2f}"
+        )
     for what, decided in score.decisions.items():
         exact = sum(d == 0 for d, _ in decided)
         near_by = sum(abs(d) <= 1 for d, _ in decided)
-        print(f"{what:44} {len(decided):5}  exact {100 * exact / len(decided):5.1f}%  within 1 {100 * near_by / len(decided):5.1f}%")
+        print(
+            f"{what:44} {len(decided):5}  exact {100 * exact / len(decided):5.1f}%"
+            f"  within 1 {100 * near_by / len(decided):5.1f}%"
+        )
     for what, found in score.differences.items():
         for away, part, name in sorted(found, key=lambda item: -item[1])[:worst]:
             if part > 0.01:

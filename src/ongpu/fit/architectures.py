@@ -19,11 +19,14 @@ class Architecture:
     """`window` = (period, count): layer i has a sliding window if i % period < count.
 
     `feed` is the kind of the feed-forward block; `state` how large a recurrent layer's state is, `recurrent`
-    which layers have one; `hybrid_attention` = recurrent layers have attention too.
+    which layers have one; `hybrid_attention` = recurrent layers have attention too; `layers_with_kv` = later
+    layers share the cache of earlier ones (0: all have their own); `one_slot` = Ollama serves one request at a
+    time; `border_bug` = llama.cpp may switch flash attention off when layers are on the host.
     """
 
     window: tuple[int, int] | None = None
     default_window: int = 0
+    layers_with_kv: int = 0
     feed: Feed = "gated"
     recurrent: Recurrent = "none"
     state: State = "none"
@@ -37,16 +40,14 @@ _PLAIN = Architecture()
 _ENCODER = Architecture(encoder=True, feed="plain")
 
 ARCHITECTURES: dict[str, Architecture] = {
-    **dict.fromkeys(
-        ("llama", "qwen2", "qwen2moe", "qwen3", "qwen3moe", "mistral3", "olmo2", "olmoe", "granite", "granitemoe")
-        + ("deepseek2", "glm4", "glm4moe", "exaone", "internlm2", "minicpm", "smollm3", "dots1", "ernie4_5"),
-        _PLAIN,
-    ),
-    **dict.fromkeys(("qwen2vl", "qwen3vl", "qwen3vlmoe", "bailingmoe", "bailingmoe2", "deepseek", "arcee"), _PLAIN),
+    **dict.fromkeys(("llama", "mistral3", "qwen2", "qwen2moe", "qwen3", "qwen3moe", "olmo2", "olmoe"), _PLAIN),
+    **dict.fromkeys(("granite", "granitemoe", "deepseek", "deepseek2", "glm4", "internlm2", "smollm3"), _PLAIN),
+    **dict.fromkeys(("qwen2vl", "qwen3vl", "qwen3vlmoe", "exaone", "arcee"), _PLAIN),
     "phi3": Architecture(feed="fused"),
     "gemma": _PLAIN,
     "gemma2": Architecture(window=(2, 1)),
     "gemma3": Architecture(window=(6, 5)),
+    "gemma3n": Architecture(window=(5, 4), layers_with_kv=20),
     "gpt-oss": Architecture(window=(2, 1)),
     "llama4": Architecture(window=(4, 3), default_window=8192),
     "cohere2": Architecture(window=(4, 3), feed="parallel"),

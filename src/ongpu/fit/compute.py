@@ -160,6 +160,8 @@ class Work:
         base = u * (2 * f.n + (2 * f.n if f.arch.feed == "fused" and not self.flash else 2 * self.nq))
         if self.flash:
             return base + self.flash_copy()
+        if self.settings.is_quantised and not f.arch.encoder:
+            return 0  # no kernel on the GPU takes these heads and types: attention is computed by the CPU
         width = self.settings.tokens if f.arch.encoder else cells
         refused = self.settings.flash == "auto" and not f.arch.encoder
         return base + u * f.heads * width + (2 * cells * self.nv if refused else 0)

@@ -125,6 +125,8 @@ def facts_of(info: Mapping[str, object], embedding_rows: int = 0) -> Facts:
     recurrent = tuple(_is_recurrent(arch, i, kv_heads[i], ff[i], keys) for i in range(layers))
     if arch.recurrent != "none" and not arch.hybrid_attention:
         kv_heads = tuple(0 if recurrent[i] else kv_heads[i] for i in range(layers))
+    own = arch.layers_with_kv or layers - keys.number("attention.shared_kv_layers")
+    kv_heads = tuple(count if i < own else 0 for i, count in enumerate(kv_heads))
     window, windowed = _windows(arch, keys, layers)
     return Facts(
         name=name,

@@ -155,9 +155,7 @@ class Search:
         def split(parts: frozenset[str]) -> Shares:
             new = list(shares)
             new[start] = replace(new[start], layers=new[start].layers - 1, part=new[start].part - 1)
-            new[device] = replace(
-                new[device], layers=new[device].layers + 1, part=new[device].part + 1, split=parts
-            )
+            new[device] = replace(new[device], layers=new[device].layers + 1, part=new[device].part + 1, split=parts)
             return tuple(new)
 
         def fits(test: Shares) -> bool:

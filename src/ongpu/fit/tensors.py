@@ -12,7 +12,9 @@ from ongpu.fit.quant import BLOCKS, row_padding, tensor_bytes
 _LAYER = re.compile(r"(?:blk|enc|dec)\.(\d+)\.(.*)")
 # The pattern of llama.cpp's fit (common/fit.cpp); `experts` is the name of a whole group.
 _EXPERT = re.compile(r"(?:ffn_)?(up|down|gate|gate_up)_(?:ch)?exps\b|experts\b")
-_HOST = ("token_embd.", "position_embd.", "token_types.", "token_embd_norm.")
+_HOST = ("token_embd.", "position_embd.", "token_types.", "token_embd_norm.", "per_layer_token_embd.")
+# The vision or audio part, where it is in the same file; it is loaded as a projector.
+PROJECTOR = ("v.", "mm.", "a.")
 # Groups of tensors under one name, as in summaries: `blk.3.attn`, `blk.3.ffn`, `blk.3.experts`.
 _GROUPS = ("attn", "ffn", "experts")
 
@@ -99,6 +101,8 @@ def add_up(tensors: Iterable[Tensor], facts: Facts) -> Tensors:
             embedding, embedding_device = tensor.size_bytes, tensor.device_bytes
         elif tensor.name.startswith(_HOST):
             host += tensor.size_bytes
+        elif tensor.name.startswith(PROJECTOR):
+            continue
         elif tensor.name.startswith("rope_"):
             rope += tensor.size_bytes
         else:
