@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import mmap
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from ongpu.errors import ConfigError, HostError
 from ongpu.fit import gguf
@@ -53,8 +53,7 @@ def read_model(name: str, info: str | None) -> Description:
     try:
         with path.open("rb") as file:
             if file.read(4) == b"GGUF":
-                with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:
-                    return of_header(name if info else path.name, gguf.parse(view))
+                return of_header(name if info else path.name, _header(file))
         if path.stat().st_size > _MOST_JSON:
             raise InsufficientFacts(f"{path}: neither a GGUF file nor a model_info of less than 64 MiB")
         return of_model_info(name, json.loads(path.read_bytes()))
@@ -64,6 +63,16 @@ def read_model(name: str, info: str | None) -> Description:
         raise InsufficientFacts(f"{path}: neither a GGUF file nor JSON") from None
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _header(file: BinaryIO) -> gguf.Header:
+    """Reads as much of the file as its header needs."""
+    for size in (1 << 20, 16 << 20):
+        file.seek(0)
+        with suppress(gguf.CutOff):
+            return gguf.parse(file.read(size))
+    file.seek(0)
+    return gguf.parse(file.read(gguf.MOST_BYTES))
 
 
 def target_of(host: str, snapshot: HostSnapshot) -> Target:

@@ -99,7 +99,7 @@ def _host(name: str, inventory: str, timeout: int) -> Target:
 def _one(
     description: Description, target: Target, asked: Mapping[str, Any]
 ) -> tuple[Prediction, int, tuple[Advice, ...]]:
-    settings = _settings(description, target, asked)
+    settings = settings_of(description, target, asked)
     devices = choose(description, settings, target.devices) if target.picks_one else target.devices
     fixed = asked["batch"] is not None
     prediction = predict(description, settings, devices)
@@ -107,8 +107,11 @@ def _one(
     return prediction, largest, advise(prediction, devices, target.occupied, fixed)
 
 
-def _settings(description: Description, target: Target, asked: Mapping[str, Any]) -> Settings:
-    """What is asked for, else what the host's Ollama is set to, else Ollama's defaults."""
+def settings_of(description: Description, target: Target, asked: Mapping[str, Any]) -> Settings:
+    """The settings of a load: what is asked for (None = not), else what the host sets, else Ollama's defaults.
+
+    `asked` has the keys num_ctx, parallel, type, flash and batch. Raises InsufficientFacts for an unknown type.
+    """
     environment, facts = target.environment, description.facts
     single = facts.arch.one_slot or facts.arch.encoder
     parallel = asked["parallel"] or (1 if single else number(environment, "OLLAMA_NUM_PARALLEL") or 1)

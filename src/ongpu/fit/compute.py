@@ -24,8 +24,12 @@ def flash_used(facts: Facts, settings: Settings) -> bool:
         return True
     if not any(facts.cached(i) for i in range(facts.layers)) and not facts.arch.encoder:
         return True
-    same_type = settings.type_k == settings.type_v
-    return same_type and (facts.mla is not None or (facts.dk == facts.dv and facts.dk in _FLASH_HEADS))
+    return settings.type_k == settings.type_v and takes_flash(facts)
+
+
+def takes_flash(facts: Facts) -> bool:
+    """Is there a kernel of flash attention for the model's heads?"""
+    return facts.mla is not None or (facts.dk == facts.dv and facts.dk in _FLASH_HEADS)
 
 
 # What a dry run counts more with several devices in a pipeline, in f32 vectors of the width n: (first device, others).
@@ -112,13 +116,14 @@ class Work:
 
     def device(self) -> int:
         """A device's buffer with every layer on it."""
-        return self.inputs() + max(self.feed(), self.attention(), self.output(), self.recurrent())
+        return max(self.inputs() + max(self.feed(), self.attention(), self.recurrent()), self.output())
 
     def output(self) -> int:
+        """The last moment: the inputs are not needed any more."""
         outputs = self.settings.parallel if self.settings.planner.outputs_per_slot else self.settings.tokens
         if self.facts.arch.encoder:
             return 0
-        return self.u * self.facts.n + 4 * (self.facts.vocabulary + self.facts.n) * outputs
+        return 4 * (self.facts.vocabulary + self.facts.n) * outputs
 
     def feed(self) -> int:
         n, nq, ff, u = self.facts.n, self.nq, self.ff, self.u
@@ -160,7 +165,7 @@ class Work:
         base = u * (2 * f.n + (2 * f.n if f.arch.feed == "fused" and not self.flash else 2 * self.nq))
         if self.flash:
             return base + self.flash_copy()
-        if self.settings.is_quantised and not f.arch.encoder:
+        if self.settings.is_quantised and not f.arch.encoder and not takes_flash(f) and self.settings.flash != "off":
             return 0  # no kernel on the GPU takes these heads and types: attention is computed by the CPU
         width = self.settings.tokens if f.arch.encoder else cells
         refused = self.settings.flash == "auto" and not f.arch.encoder

@@ -9,6 +9,8 @@ from ongpu.fit.tensors import Layer, Tensors
 
 # Bits of a weight of the output matrix, by general.file_type (llama.cpp: llama_ftype); None = as the rest.
 _OUTPUT_BITS = {0: 32.0, 1: 16.0, 7: 8.5, 14: 6.5625, 15: 6.5625, 16: 6.5625, 17: 6.5625, 18: 6.5625}
+_ALWAYS_TIED = {"gemma", "gemma2", "gemma3", "gemma3n", "cohere2", "command-r", "lfm2", "granitehybrid"}
+_TIED_IF_SMALL, _SMALL = {"llama", "qwen2", "qwen3"}, 3072  # Llama 3.2 1B and 3B, Qwen up to 4B
 _HEADER_PER_TOKEN = 40  # bytes of tokenizer per token, about
 
 
@@ -23,7 +25,7 @@ def estimate(facts: Facts, info: Mapping[str, object], file_bytes: int) -> Tenso
     weights = max(0, file_bytes - _HEADER_PER_TOKEN * facts.vocabulary)
     table = facts.vocabulary * facts.n
     dense, expert = _values_of_layers(facts)
-    tied = _is_tied(facts)
+    tied = _is_tied(facts, info.get("general.parameter_count"), sum(dense) + sum(expert))
     count = sum(dense) + sum(expert) + table * (1 if tied or facts.arch.encoder else 2)
     bits = 8 * weights / count
     kind = info.get("general.file_type")
@@ -63,9 +65,14 @@ def _values_of_layers(facts: Facts) -> tuple[list[int], list[int]]:
     return dense, expert
 
 
-def _is_tied(facts: Facts) -> bool:
-    """Architectures that always use the embedding as output."""
-    return facts.name in {"gemma", "gemma2", "gemma3", "cohere2", "command-r", "lfm2", "granitehybrid"}
+def _is_tied(facts: Facts, parameters: object, layers: int) -> bool:
+    """Is the embedding the output too? By the count of parameters, or as models of the kind usually are."""
+    if facts.name in _ALWAYS_TIED:
+        return True
+    table = facts.vocabulary * facts.n
+    if isinstance(parameters, int) and parameters > 0:
+        return abs(parameters - layers - table) < abs(parameters - layers - 2 * table)
+    return facts.n <= _SMALL and not facts.is_moe and facts.name in _TIED_IF_SMALL
 
 
 def _layer(dense: int, experts: int, facts: Facts) -> Layer:

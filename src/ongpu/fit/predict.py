@@ -117,7 +117,9 @@ def predict(description: Description, settings: Settings, devices: Sequence[Devi
 def _error(description: Description, settings: Settings, used: Bytes, complete: bool) -> int:
     """How far off the sum may be. From the residuals of the checked tuples; wider where nothing was checked."""
     facts = description.facts
-    error = used.weights // 20 if description.tensors.is_estimate else used.weights // 2000
+    error = used.weights // 2000
+    if description.tensors.is_estimate and used.weights:
+        error = used.weights // 20 + description.tensors.embedding  # which may be on the GPU a second time, or not
     if not used.compute:
         return error
     if not facts.is_known:
