@@ -55,8 +55,9 @@ class Work:
     flash: bool
 
     @classmethod
-    def of(cls, facts: Facts, settings: Settings) -> Work:
-        return cls(facts, settings, flash_used(facts, settings))
+    def of(cls, facts: Facts, settings: Settings, flash_lost: bool = False) -> Work:
+        """`flash_lost` = `auto` was turned into off for the whole model, because of where one layer lies."""
+        return cls(facts, settings, flash_used(facts, settings) and not (flash_lost and settings.flash == "auto"))
 
     @property
     def u(self) -> int:

@@ -107,11 +107,12 @@ class Sizer:
             (host if moved.to == HOST else devices[moved.to]).weights += leaves
 
     def _compute(self, placement: Placement, devices: list[Bytes], host: Bytes) -> None:
-        work = Work.of(self.facts, self.settings)
+        lost = self._loses_flash(placement)
+        work = Work.of(self.facts, self.settings, lost)
         if not devices:
             host.compute = work.device()
             return
-        host.compute = work.host()
+        host.compute = work.host() + (work.attention() if lost and not work.flash else 0)
         used = {device for device in placement.where if device != HOST} or {0}
         for device in used:
             devices[device].compute = work.device()
@@ -123,6 +124,24 @@ class Sizer:
         elif not placement.is_complete and self.settings.tokens >= 32:
             # Matrices of host layers are copied to the first device for a batch of 32 tokens and more.
             devices[0].compute = max(devices[0].compute, work.inputs() + work.copied(self._on_host(placement)))
+
+    def _loses_flash(self, placement: Placement) -> bool:
+        """Is the last layer on the host that is no mere feed-forward block one with attention?
+
+        Then llama.cpp schedules its attention on the GPU while the layer is the CPU's, says `Flash Attention not
+        supported`, and the scores of a whole layer appear. Seen with hybrids whose layers have one block each.
+        """
+        if not self.facts.arch.border_bug:
+            return False
+        on_host = [i for i in range(self.facts.layers) if placement.where[i] == HOST]
+        if not on_host or len(on_host) == self.facts.layers:
+            return False
+        for i in reversed(on_host):
+            if self.facts.cached(i):
+                return True
+            if self.facts.recurrent[i]:
+                return False
+        return False
 
     def _on_host(self, placement: Placement) -> HostParts:
         """The largest matrices and the largest cache of layers on the host."""

@@ -127,9 +127,6 @@ def _error(description: Description, settings: Settings, used: Bytes, complete: 
     share = 10 if complete else 4
     if not settings.planner.is_checked:
         share = 3
-    if facts.arch.border_bug and not complete and settings.flash == "auto":
-        # At the border of GPU and host llama.cpp may switch flash attention off for the whole model.
-        error += 4 * settings.tokens * facts.heads * settings.cells
     return error + used.compute // share + 2 * MIB
 
 

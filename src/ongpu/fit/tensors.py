@@ -11,7 +11,7 @@ from ongpu.fit.quant import BLOCKS, row_padding, tensor_bytes
 
 _LAYER = re.compile(r"(?:blk|enc|dec)\.(\d+)\.(.*)")
 # The pattern of llama.cpp's fit (common/fit.cpp); `experts` is the name of a whole group.
-_EXPERT = re.compile(r"(?:ffn_)?(up|down|gate|gate_up)_(?:ch)?exps\b|experts\b")
+_EXPERT = re.compile(r"(?:ffn_)?(up|down|gate|gate_up)_(?:ch)?exps\b|(?:ffn_)?(?:experts|exps)\b")
 _HOST = ("token_embd.", "position_embd.", "token_types.", "token_embd_norm.", "per_layer_token_embd.")
 # The vision or audio part, where it is in the same file; it is loaded as a projector.
 PROJECTOR = ("v.", "mm.", "a.")
@@ -97,7 +97,7 @@ def add_up(tensors: Iterable[Tensor], facts: Facts) -> Tensors:
             number = int(inside[1][:9])
             if number < facts.layers:
                 _into(layers[number], tensor, inside[2], facts)
-        elif tensor.name.startswith("token_embd.weight"):
+        elif tensor.name in ("token_embd", "token_embd.weight"):
             embedding, embedding_device = tensor.size_bytes, tensor.device_bytes
         elif tensor.name.startswith(_HOST):
             host += tensor.size_bytes
@@ -106,7 +106,7 @@ def add_up(tensors: Iterable[Tensor], facts: Facts) -> Tensors:
         elif tensor.name.startswith("rope_"):
             rope += tensor.size_bytes
         else:
-            has_output = has_output or tensor.name.startswith("output.")
+            has_output = has_output or (tensor.name in ("output", "output.weight") and tensor.size_bytes > 0)
             output += tensor.device_bytes
             output_host += tensor.size_bytes
     if not embedding:
@@ -160,6 +160,7 @@ def three(size: int, elements: int) -> list[tuple[str, int]]:
 
 
 def _matrices(name: str, size: int, facts: Facts) -> list[tuple[str, int]]:
+    name = name.removesuffix(".weight")
     if name in _GROUPS:
         if name == "attn":
             return [("attn", size // 2)]
