@@ -16,8 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ongpu.fit.cache import kv_of_layer
+from ongpu.fit.description import Description
 from ongpu.fit.facts import Facts, facts_of
-from ongpu.fit.placement import Bytes, Placement, Sizer
+from ongpu.fit.placement import Placement, Sizer
+from ongpu.fit.predict import error_of
 from ongpu.fit.search import Search
 from ongpu.fit.settings import MIB, Settings
 from ongpu.fit.split import by_share
@@ -100,13 +103,13 @@ def judge(record: dict[str, Any], score: Score) -> None:
     if done != placement.on_device or bool(placement.moved) or measured["overrides_final"]:
         return
     complete = done == total
-    sizes(devices, host, theirs, complete, record, score)
+    sizes(sizer, placement, complete, record, score)
 
 
-def sizes(
-    devices: list[Bytes], host: Bytes, theirs: dict[str, Any], complete: bool, record: dict[str, Any], score: Score
-) -> None:
-    name, number = record["id"], len(devices)
+def sizes(sizer: Sizer, placement: Placement, complete: bool, record: dict[str, Any], score: Score) -> None:
+    devices, host = sizer.use(placement)
+    theirs, name, number = record["measured"]["per_buffer_type"], record["id"], len(devices)
+    described = Description(name=name, facts=sizer.facts, tensors=sizer.tensors)
     for i, device in enumerate(devices):
         buffer = theirs.get(f"CUDA{i}")
         if buffer is None:
@@ -115,7 +118,11 @@ def sizes(
         score.size("kv+state, device", device.kv + device.state, buffer["bytes"]["context"], name)
         kind = f"compute, {number} device{'s' if number > 1 else ''}{'' if complete else ', partial'}"
         score.size(kind, device.compute, buffer["bytes"]["compute"], name)
-        score.size("total, device", device.total, sum(buffer["bytes"].values()), name)
+        size = sum(buffer["bytes"].values())
+        score.size("total, device", device.total, size, name)
+        bar = error_of(described, sizer.settings, device, complete)
+        outside = max(0, abs(device.total - size) - bar)
+        score.decisions["error bar holds"].append((-(-outside // MIB), name))
     if record["how"] == "dry":
         score.size("weights, host", host.weights, sum(b["bytes"]["model"] for b in theirs.values() if b["host"]), name)
     score.size("compute, host", host.compute, sum(b["bytes"]["compute"] for b in theirs.values() if b["host"]), name)
@@ -136,6 +143,47 @@ def decide(record: dict[str, Any], facts: Facts, placement: Placement, score: Sc
         score.decisions[f"layers with experts elsewhere, {devices} device(s)"].append(
             (len(placement.moved) - theirs, name)
         )
+
+
+def loads(directory: Path) -> Iterator[dict[str, Any]]:
+    for file in sorted(directory.glob("*.json")):
+        yield json.loads(file.read_text(encoding="utf-8"))
+
+
+def total(value: object) -> float:
+    """A size in MiB, or sizes by device."""
+    return sum(value.values()) if isinstance(value, dict) else float(value)  # type: ignore[arg-type]
+
+
+def facts_of_load(metadata: dict[str, Any]) -> Facts | None:
+    """What a load's record says about its caches; None if that is too little."""
+    layers = metadata.get("n_layer_kv") or metadata.get("n_layer")
+    heads, width = metadata.get("n_head_kv"), metadata.get("head_dim") or metadata.get("n_embd_head_k")
+    if width is None and metadata.get("n_embd") and metadata.get("n_head"):
+        width = metadata["n_embd"] // metadata["n_head"]
+    if not (layers and heads and width):
+        return None
+    keys = {"block_count": layers, "embedding_length": heads * width, "attention.head_count": heads}
+    keys |= {"attention.key_length": width, "attention.value_length": width}
+    return facts_of({"general.architecture": "llama"} | {f"llama.{key}": value for key, value in keys.items()})
+
+
+def judge_load(record: dict[str, Any], score: Score) -> bool:
+    """Scores the KV cache of a load where its record says enough about it; False where not."""
+    runtime, measured = record["runtime"], record["measured"]
+    found = [total(measured[key]) for key in ("kv_gpu_mib", "kv_cpu_mib", "kv_host_mib", "kv_mib") if key in measured]
+    facts = facts_of_load(record["metadata"])
+    if facts is None or not found or "n_ctx" not in runtime or not record.get("kv_check_independent"):
+        return False
+    unified = bool(runtime.get("kv_unified"))
+    slots = int(runtime.get("parallel", 1))
+    kind = runtime.get("kv_cache_type", "f16")
+    settings = Settings(
+        num_ctx=-(-runtime["n_ctx"] // slots), parallel=slots, type_k=kind, type_v=kind, unified=unified
+    )
+    ours = sum(kv_of_layer(facts, settings, layer) for layer in range(facts.layers))
+    score.size("KV of real loads", ours, int(sum(found) * MIB), record["id"])
+    return True
 
 
 def show(score: Score, worst: int) -> None:
@@ -175,11 +223,19 @@ def main() -> int:
     parser.add_argument("--memory", type=Path)
     parser.add_argument("--worst", type=int, default=5)
     given = parser.parse_args()
+    if not given.exact and not given.memory:
+        parser.error("nothing to measure against: give --exact DIR or --memory DIR")
     if given.exact:
         score = Score()
         for record in tuples(given.exact):
             judge(record, score)
         show(score, given.worst)
+    if given.memory:
+        score, skipped = Score(), 0
+        for record in loads(given.memory):
+            skipped += not judge_load(record, score)
+        show(score, given.worst)
+        print(f"{skipped} loads say too little about the model to predict anything")
     return 0
 
 

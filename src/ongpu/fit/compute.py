@@ -12,7 +12,8 @@ from ongpu.fit.facts import Facts
 from ongpu.fit.settings import Settings
 
 # Head sizes that the CUDA kernels of flash attention take (ggml-cuda/fattn.cu); keys and values of one size.
-DENSE_COPY, KV_COPY, EXPERT_COPY = 0.5, 8, 4
+# How much of a copied matrix comes on top, and how many vectors of the width n live beside a copy.
+DENSE_COPY, STATE_COPY, KV_COPY, EXPERT_COPY = 0.5, 0.1, 8, 4
 _FLASH_HEADS = frozenset((40, 64, 72, 80, 96, 112, 128, 256, 512))
 
 
@@ -115,9 +116,9 @@ class Work:
     def inputs(self) -> int:
         return self.mask() + self.rotation() + self.index()
 
-    def device(self) -> int:
-        """A device's buffer with every layer on it."""
-        return max(self.inputs() + max(self.feed(), self.attention(), self.recurrent()), self.output())
+    def device(self, is_first: bool = True) -> int:
+        """A device's buffer with every layer on it; `is_first` = its layers begin with attention over the input."""
+        return max(self.inputs() + max(self.feed(is_first), self.attention(), self.recurrent()), self.output())
 
     def output(self) -> int:
         """The last moment: the inputs are not needed any more."""
@@ -126,10 +127,11 @@ class Work:
             return 0
         return 4 * (self.facts.vocabulary + self.facts.n) * outputs
 
-    def feed(self) -> int:
-        n, nq, ff, u = self.facts.n, self.nq, self.ff, self.u
+    def feed(self, is_first: bool) -> int:
+        """The feed-forward block. On a later device of several the queries' memory is not held beside it."""
+        n, nq, ff, u = self.facts.n, self.nq if is_first else 0, self.ff, self.u
         if self.facts.is_moe:
-            return self._experts()
+            return self._experts(nq)
         if self.facts.arch.state == "short-conv":
             return u * (3 * ff + 2 * n)
         match self.facts.arch.feed:
@@ -142,7 +144,7 @@ class Work:
             case "plain":
                 return u * (ff + 2 * n)
 
-    def _experts(self) -> int:
+    def _experts(self, nq: int) -> int:
         f, u = self.facts, self.u
         n, used, fe = f.n, f.experts_used, f.expert_ff
         if f.name in ("qwen3next", "qwen35moe"):
@@ -153,7 +155,7 @@ class Work:
             return u * (3 * fe + 4 * n)
         if f.mla:
             return u * max(2 * used * n + 3 * n, 3 * self.ff + 2 * n + f.heads * f.mla[3])
-        return max(u * (3 * used * fe + 2 * n + self.nq), u * (2 * used * n + 3 * n + self.nq))
+        return max(u * (3 * used * fe + 2 * n + nq), u * (2 * used * n + 3 * n + nq))
 
     def attention(self) -> int:
         f, u, cells = self.facts, self.u, self.settings.cells
@@ -189,6 +191,17 @@ class Work:
             return u * (18 * f.n + f.rwkv[2]) + 2 * slots
         return 0
 
+    @property
+    def is_pure(self) -> bool:
+        """Recurrent, without any attention?"""
+        return self.caches == 0 and not self.facts.arch.encoder
+
+    def host_state(self) -> int:
+        """What recurrent layers on the host take there beside the inputs: an estimate within a third."""
+        if self.facts.arch.state != "mamba":
+            return 0
+        return int(self.recurrent() * (0.16 if self.facts.arch.recurrent == "interval" else 0.62))
+
     def pipeline(self, is_first: bool) -> int:
         """Copies of a layer's input for four batches at once, on a device of several."""
         first, others = _PIPELINE.get(self.facts.name, (4.0, 8.0))
@@ -201,7 +214,11 @@ class Work:
         """
         f, u = self.facts, self.u
         full = self.device() - self.inputs()
-        most = full + int(DENSE_COPY * max(host.dense.values(), default=0))
+        largest = max(host.dense.values(), default=0)
+        if f.arch.border_bug:  # one block per layer; attention of host layers is computed by the CPU
+            copy = u * (2 * self.ff + 3 * f.n) if f.arch.state == "short-conv" else full
+            return max(full, largest + copy)
+        most = full + int((STATE_COPY if f.arch.state == "rwkv" or self.is_pure else DENSE_COPY) * largest)
         most = max(most, host.dense.get("down", 0) + u * (self.ff + 4 * f.n))
         most = max(most, host.dense.get("gate", 0) + u * (2 * self.ff + 4 * f.n))
         most = max(most, host.kv + KV_COPY * u * f.n)

@@ -113,17 +113,30 @@ class Sizer:
             host.compute = work.device()
             return
         host.compute = work.host() + (work.attention() if lost and not work.flash else 0)
+        if any(placement.where[i] == HOST and self.facts.recurrent[i] for i in range(self.facts.layers)):
+            host.compute += work.host_state()
         used = {device for device in placement.where if device != HOST} or {0}
+        pipeline = len(used) > 1 and placement.is_complete and self.settings.peer_copy
         for device in used:
-            devices[device].compute = work.device()
-        if len(used) > 1 and placement.is_complete and self.settings.peer_copy:
+            devices[device].compute = work.device(is_first=pipeline or device == min(used))
+        if pipeline:
             # Pipeline parallel: four copies of the inputs, so that devices work at the same time.
             host.compute += 3 * work.inputs()
             for device in used:
                 devices[device].compute += 3 * work.inputs() + work.pipeline(is_first=device == min(used))
         elif not placement.is_complete and self.settings.tokens >= 32:
             # Matrices of host layers are copied to the first device for a batch of 32 tokens and more.
-            devices[0].compute = max(devices[0].compute, work.inputs() + work.copied(self._on_host(placement)))
+            copied = work.inputs() + work.copied(self._on_host(placement))
+            if self.facts.arch.border_bug and not self._has_attention(placement):
+                copied -= work.mask()
+                devices[0].compute = copied
+            devices[0].compute = max(devices[0].compute, copied)
+
+    def _has_attention(self, placement: Placement) -> bool:
+        """Is attention computed on the devices: of a layer there, or of the one at the border?"""
+        if self._loses_flash(placement):
+            return True
+        return any(placement.where[i] != HOST and self.facts.cached(i) for i in range(self.facts.layers))
 
     def _loses_flash(self, placement: Placement) -> bool:
         """Is the last layer on the host that is no mere feed-forward block one with attention?

@@ -92,7 +92,7 @@ def predict(description: Description, settings: Settings, devices: Sequence[Devi
     shares = []
     for number, (device, used) in enumerate(zip(devices, on_devices, strict=True)):
         projector = description.projector_bytes if number == 0 else 0
-        error = _error(description, settings, used, complete)
+        error = error_of(description, settings, used, complete)
         error += projector // 2 + (_CONTEXT_ERROR if device.driver_bytes else 0)
         shares.append(Share(device, used, projector + (device.driver_bytes if used.total else 0), error))
     fits = complete and search.fits(placement)
@@ -103,7 +103,7 @@ def predict(description: Description, settings: Settings, devices: Sequence[Devi
             for room, share in zip(free, shares, strict=True)
             if share.bytes.total
         )
-    host = Share(Device("host", 0), on_host, 0, _error(description, settings, on_host, complete))
+    host = Share(Device("host", 0), on_host, 0, error_of(description, settings, on_host, complete))
     return Prediction(
         description=description,
         settings=settings,
@@ -114,7 +114,7 @@ def predict(description: Description, settings: Settings, devices: Sequence[Devi
     )
 
 
-def _error(description: Description, settings: Settings, used: Bytes, complete: bool) -> int:
+def error_of(description: Description, settings: Settings, used: Bytes, complete: bool) -> int:
     """How far off the sum may be. From the residuals of the checked tuples; wider where nothing was checked."""
     facts = description.facts
     error = used.weights // 2000
