@@ -99,7 +99,7 @@ def test_too_little_known_is_unknown(tmp_path: Path) -> None:
         assert caught.value.exit_code == Exit.UNKNOWN
         assert "\n" not in str(caught.value)
     with pytest.raises(InsufficientFacts, match="--model-info"):
-        fit("llama3.1:8b", "--gpu", 8000)
+        fit("no such/file at all", "--gpu", 8000)
 
 
 def test_usage(llama: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from ongpu.cli._fit_registry import fetch, place_of
 from ongpu.errors import ConfigError, HostError
 from ongpu.fit import gguf
 from ongpu.fit.advice import Occupied
@@ -38,7 +39,7 @@ class Target:
 
 
 def read_model(name: str, info: str | None) -> Description:
-    """A model from `--model-info`, else from the GGUF file or blob that its name points at.
+    """A model from `--model-info`, else the GGUF file or blob that its name points at, else from its registry.
 
     Raises ConfigError (no such file) or InsufficientFacts (the file says too little).
     """
@@ -46,10 +47,12 @@ def read_model(name: str, info: str | None) -> Description:
     if not path.is_file():
         if info:
             raise ConfigError(f"there is no file {info}", "--model-info")
-        raise InsufficientFacts(
-            f"{name}: what is known of this model? Give a GGUF file in its place, or --model-info FILE "
-            '({"model_info": ..., "file_size_bytes": ...}; /api/show with verbose has the first)'
-        )
+        place = place_of(name)
+        if place is None:
+            raise InsufficientFacts(
+                f"{name}: neither a file nor the name of a model; give a GGUF file, a name, or --model-info FILE"
+            )
+        return fetch(name, place)
     try:
         with path.open("rb") as file:
             if file.read(4) == b"GGUF":

@@ -1,9 +1,10 @@
 """Predict whether models fit on the GPUs, before anything is downloaded or loaded.
 
-MODEL is a GGUF file (or blob), or any name together with --model-info. Several models are loaded one after another:
-each sees what those before it left. --gpu is the free memory that llama.cpp sees, and the model is spread over all of
-them as llama.cpp does it; with --host free memory, settings and neighbours are the host's, and one GPU is chosen where
-Ollama would choose one.
+MODEL is a GGUF file (or blob), a name in a registry (only the header is fetched), or any name with --model-info.
+Several models are loaded one after another: each sees what those before it left.
+
+--gpu is the free memory that llama.cpp sees, and the model is spread over all of them as llama.cpp does it. With --host
+free memory, settings and neighbours are the host's, and one GPU is chosen where Ollama would choose one.
 
 Exit codes: 0 everything fits, 2 something does not, 3 too little is known, 1 usage.
 """
