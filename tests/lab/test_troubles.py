@@ -121,7 +121,11 @@ def test_a_plan_that_is_outdated_when_it_is_confirmed_is_not_exceeded(
     on.report("apply", "-y")
     proven.out("rm /etc/systemd/system/ollama.service.d/50-ongpu.conf && systemctl daemon-reload")  # something to do
     prompt = "Make these changes?" if way == "ongpu" else "Press enter to execute"
-    argv = [BIN / "ongpu", "apply"] if way == "ongpu" else [BIN / "pyinfra", "inventory.py", "deploys/gpu.py"]
+    argv = (
+        [BIN / "ongpu", "apply", "--history", on.inventory.parent]
+        if way == "ongpu"
+        else [BIN / "pyinfra", "inventory.py", "deploys/gpu.py"]
+    )
 
     def meanwhile() -> None:
         proven.out("usermod -G '' ollama; HOME=/root ollama rm llama3.2:3b")

@@ -13,6 +13,7 @@ from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
 from pyinfra.api.command import StringCommand
 
 from ongpu.engine import workarounds as workarounds
+from ongpu.engine.alive import watched
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -38,12 +39,15 @@ def _connector_arguments(host: Host) -> dict[str, Any]:
 def run_script(host: Host, script: str, seconds: int) -> Answer:
     """Run a POSIX sh script on the host in one exec. Never raises for anything that the host or network does."""
     arguments = _connector_arguments(host) | {"_stdin": script, "_timeout": seconds, "_success_exit_codes": None}
-    try:
-        ok, output = host.run_shell_command(StringCommand("sh", "-s"), **arguments)
-    except TimeoutError:
-        return Answer("", f"no answer within {seconds} s")
-    except Exception as error:  # noqa: BLE001 - paramiko, sockets, sudo prompts without a terminal: all one host's
-        return Answer("", _in_words(error))
+    with watched(host) as watch:
+        try:
+            ok, output = host.run_shell_command(StringCommand("sh", "-s"), **arguments)
+        except TimeoutError:
+            return Answer("", watch.reason or f"no answer within {seconds} s")
+        except Exception as error:  # noqa: BLE001 - paramiko, sockets, sudo prompts without a terminal: all one host's
+            return Answer("", watch.reason or _in_words(error))
+    if watch.reason:
+        return Answer(output.stdout, watch.reason)
     failure = "" if ok else _last_line(output.stderr) or _last_line(output.stdout) or "the shell failed silently"
     return Answer(output.stdout, failure)
 

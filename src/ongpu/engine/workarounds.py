@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import contextlib
+import os
+from select import select  # gevent's: pyinfra has patched it before the engine is imported
 from typing import Any
 
-from paramiko.proxy import ProxyCommand
+from paramiko import proxy
+from paramiko.ssh_exception import ProxyCommandFailure
 
 
-def close_ended_proxies_quietly() -> None:
-    """A ProxyCommand that has ended (host down, reboot) makes paramiko 4.0's `close` raise ProcessLookupError; at the
-    end of the run that is a traceback on the operator's screen, after all was said (paramiko/proxy.py)."""
-    close = ProxyCommand.close
-    if getattr(close, "ongpu", False):
-        return
+def mend_proxy_commands() -> None:
+    """ProxyCommand and ProxyJump, paramiko 4.0 (paramiko/proxy.py).
 
-    def quiet(self: Any) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            close(self)
-
-    quiet.ongpu = True  # type: ignore[attr-defined]
-    ProxyCommand.close = quiet  # type: ignore[method-assign]
+    - `recv` takes the end of the proxy's output for "nothing yet" and reads it again, for ever and without a pause:
+      a host that goes down in the middle of a command would hang the run.
+    - `close` raises ProcessLookupError for a proxy that has ended: a traceback after all is said.
+    """
+    proxy.ProxyCommand.recv = _recv  # type: ignore[method-assign]
+    proxy.ProxyCommand.close = _close  # type: ignore[method-assign]
 
 
-close_ended_proxies_quietly()
+def _recv(self: Any, size: int) -> bytes:
+    """As a socket's: what is there, empty at the end, TimeoutError when nothing came in time."""
+    try:
+        ready, _, _ = select([self.process.stdout], [], [], self.timeout)
+        if ready:
+            return os.read(self.process.stdout.fileno(), size)
+    except (OSError, ValueError) as error:
+        raise ProxyCommandFailure(" ".join(self.cmd), str(error)) from error
+    raise TimeoutError
+
+
+def _close(self: Any) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        self.process.terminate()
+
+
+mend_proxy_commands()

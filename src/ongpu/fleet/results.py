@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from ongpu.engine.cell import Cell, cell_of
 from ongpu.errors import Exit
 from ongpu.host.reading import Known
-from ongpu.host.result import HostResult, HostVerdict, PlannedChange, Unknown
+from ongpu.host.result import Finding, HostResult, HostVerdict, PlannedChange, Unknown
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.plan.types import Plan
+from ongpu.proof.expected import missing_gpus
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -39,6 +40,8 @@ def of_run(host: Host) -> HostResult:
         verdict=verdict,
         summary=summary,
         gpus=gpus_of(cell.snapshot),
+        findings=(cell.gpus,) if isinstance(cell.gpus, Finding) else (),
+        unknowns=(cell.gpus,) if isinstance(cell.gpus, Unknown) else (),
         changes=tuple(cell.changes.values()),
         models=cell.models,
         error=error,
@@ -49,11 +52,15 @@ def judged(cell: Cell) -> tuple[HostVerdict, str]:
     """The verdict that the models' proofs give a host on which nothing failed."""
     counts = Counter(model.verdict for model in cell.models)
     bad = [model.summary for model in cell.models if model.verdict in ("not_verified", "disagreement")]
+    if isinstance(cell.gpus, Finding):
+        return "findings", cell.gpus.summary
     if bad:
         return "failed", bad[0]
     unsure = [model.summary for model in cell.models if model.verdict == "unknown"]
     if unsure:
         return "unknown", unsure[0]
+    if isinstance(cell.gpus, Unknown):
+        return "unknown", f"{cell.gpus.what}: {cell.gpus.why}"
     return "ok", f"{counts['verified']} models, all on GPU" if cell.models else "as declared, no models declared"
 
 
@@ -74,8 +81,27 @@ def of_plan(host: Host, plan: Plan) -> HostResult:
     )
     unknowns = tuple(Unknown(what=b.resource, why=b.why) for b in plan.blocked if b.kind == "unknown")
     verdict, summary = _plan_verdict(plan)
-    gpus = gpus_of(cell_of(host).snapshot)
-    return HostResult(host=host.name, verdict=verdict, summary=summary, gpus=gpus, changes=changes, unknowns=unknowns)
+    cell = cell_of(host)
+    found = _expected(cell) if plan.empty else None  # before the driver is there, no GPU answers
+    if isinstance(found, Finding):
+        verdict, summary = "findings", found.summary
+    elif isinstance(found, Unknown):
+        verdict, summary, unknowns = "unknown", f"{found.what}: {found.why}", (*unknowns, found)
+    return HostResult(
+        host=host.name,
+        verdict=verdict,
+        summary=summary,
+        gpus=gpus_of(cell.snapshot),
+        findings=(found,) if isinstance(found, Finding) else (),
+        unknowns=unknowns,
+        changes=changes,
+    )
+
+
+def _expected(cell: Cell) -> Finding | Unknown | None:
+    if cell.spec is None or cell.snapshot is None:
+        return None
+    return missing_gpus(cell.spec.expect.gpus, cell.spec.expect.name, cell.snapshot)
 
 
 def _plan_verdict(plan: Plan) -> tuple[HostVerdict, str]:

@@ -67,6 +67,9 @@ def _troubles(hosts: list[HostResult]) -> Iterator[str]:
         if host.verdict == "ok" or (host.verdict == "findings" and host.changes):
             continue
         yield f"{host.host}  {host.verdict.upper()}: {host.error or host.summary}"
+        for finding in host.findings:
+            if finding.summary not in (host.error, host.summary):
+                yield f"  {finding.summary}"
         for model in host.models:
             if model.verdict != "verified" and model.summary not in (host.error, host.summary):
                 yield f"  {model.summary}"
@@ -75,10 +78,16 @@ def _troubles(hosts: list[HostResult]) -> Iterator[str]:
                 yield f"  {unknown.what}: {unknown.allow}"
 
 
+def _word(host: HostResult) -> str:
+    if host.verdict != "findings":
+        return host.verdict
+    return "with findings" if host.findings else "to change"
+
+
 def _last_line(result: FleetResult) -> str:
-    words = {"ok": "ok", "findings": "to change", "failed": "failed", "refused": "refused", "unknown": "unknown"}
-    counts = Counter(host.verdict for host in result.hosts)
-    told = ", ".join(f"{counts[verdict]} {words[verdict]}" for verdict in reversed(_WORST_FIRST) if counts[verdict])
+    words = ("ok", "unknown", "refused", "to change", "with findings", "failed")
+    counts = Counter(_word(host) for host in result.hosts)
+    told = ", ".join(f"{counts[word]} {word}" for word in words if counts[word])
     models = [model for host in result.hosts for model in host.models]
     on_gpu = sum(model.verdict == "verified" for model in models)
     proof = f"; {on_gpu} of {plural(len(models), 'model')} proven fully on GPU" if models else ""
