@@ -120,7 +120,7 @@ def test_what_can_go_wrong_is_one_sentence(registry: Registry) -> None:
     registry.manifest = json.dumps({"layers": [{"mediaType": MODEL, "digest": "../x", "size": 1}]}).encode()
     fails("is no manifest")
     registry.serve(b"x", media="application/vnd.ollama.image.tensor")
-    fails("no GGUF file")
+    fails("no GGUF model")
     registry.serve(b"PK\x03\x04" + bytes(100))
     fails("does not begin with GGUF")
     registry.serve((RECORDINGS / "llama.gguf").read_bytes()[:3000])
