@@ -19,7 +19,7 @@ from typing import Any
 from ongpu.fit.cache import kv_of_layer
 from ongpu.fit.description import Description
 from ongpu.fit.facts import Facts, facts_of
-from ongpu.fit.placement import Placement, Sizer
+from ongpu.fit.placement import Bytes, Placement, Sizer
 from ongpu.fit.predict import error_of
 from ongpu.fit.search import Search
 from ongpu.fit.settings import MIB, Settings
@@ -33,6 +33,18 @@ class Score:
 
     differences: dict[str, list[tuple[float, float, str]]] = field(default_factory=lambda: defaultdict(list))
     decisions: dict[str, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
+
+    architectures: dict[str, dict[str, list[float]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(list))
+    )
+
+    def of_architecture(self, name: str, device: Bytes, recorded: dict[str, int], complete: bool) -> None:
+        """Everything on one device: what can be held against the tuple, by architecture."""
+        found = self.architectures[name]
+        found["weights"].append(abs(device.weights - recorded["model"]) / MIB)
+        found["caches"].append(abs(device.kv + device.state - recorded["context"]) / MIB)
+        if complete:
+            found["compute"].append(abs(device.compute - recorded["compute"]) / recorded["compute"])
 
     def size(self, what: str, ours: int, theirs: int, name: str) -> None:
         away = (ours - theirs) / MIB
@@ -118,6 +130,7 @@ def sizes(sizer: Sizer, placement: Placement, complete: bool, record: dict[str, 
         score.size("kv+state, device", device.kv + device.state, buffer["bytes"]["context"], name)
         kind = f"compute, {number} device{'s' if number > 1 else ''}{'' if complete else ', partial'}"
         score.size(kind, device.compute, buffer["bytes"]["compute"], name)
+        score.of_architecture(sizer.facts.name, device, buffer["bytes"], complete and number == 1)
         size = sum(buffer["bytes"].values())
         score.size("total, device", device.total, size, name)
         bar = error_of(described, sizer.settings, device, complete)
@@ -186,6 +199,20 @@ def judge_load(record: dict[str, Any], score: Score) -> bool:
     return True
 
 
+def show_architectures(score: Score) -> None:
+    def share(found: list[float], limit: float) -> str:
+        return f"{100 * sum(away <= limit for away in found) / len(found):6.1f}%" if found else "      -"
+
+    print(f"{'architecture':16} {'n':>4} {'weights':>8} {'caches':>8}   {'n':>3} {'compute':>8}")
+    print(f"{'':16} {'':>4} {'0.1 MiB':>8} {'0.1 MiB':>8}   {'':>3} {'1 %':>8} {'10 %':>8}")
+    for name, found in sorted(score.architectures.items()):
+        weights, caches, compute = found["weights"], found["caches"], found["compute"]
+        print(
+            f"{name:16} {len(weights):4} {share(weights, 0.1):>8} {share(caches, 0.1):>8}   {len(compute):3}"
+            f" {share(compute, 0.01):>8} {share(compute, 0.1):>8}"
+        )
+
+
 def show(score: Score, worst: int) -> None:
     print(f"{'':36} {'n':>5} {'0.1 MiB':>8} {'1 MiB':>7} {'1 %':>7} {'10 %':>7} {'max MiB':>9}")
     for what, found in score.differences.items():
@@ -229,6 +256,7 @@ def main() -> int:
         score = Score()
         for record in tuples(given.exact):
             judge(record, score)
+        show_architectures(score)
         show(score, given.worst)
     if given.memory:
         score, skipped = Score(), 0

@@ -15,7 +15,7 @@ from tests.proof import scenes
 
 from ongpu.cli._fit_sources import flash, number, read_model, target_of
 from ongpu.cli.fit import command, settings_of
-from ongpu.errors import Exit, HostError
+from ongpu.errors import ConfigError, Exit, HostError
 from ongpu.fit.facts import InsufficientFacts
 from ongpu.fit.settings import MIB
 from ongpu.host import codec
@@ -100,6 +100,9 @@ def test_too_little_known_is_unknown(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
     with pytest.raises(InsufficientFacts, match="--model-info"):
         fit("no such/file at all", "--gpu", 8000)
+    for missing in ("./llama", "/models/llama", "llama.gguf"):
+        with pytest.raises(ConfigError, match="there is no file"):
+            fit(missing, "--gpu", 8000)
 
 
 def test_usage(llama: Path) -> None:

@@ -47,6 +47,8 @@ def read_model(name: str, info: str | None) -> Description:
     if not path.is_file():
         if info:
             raise ConfigError(f"there is no file {info}", "--model-info")
+        if name.startswith((".", "/", "~")) or name.endswith(".gguf"):
+            raise ConfigError(f"there is no file {name}", "MODEL")
         place = place_of(name)
         if place is None:
             raise InsufficientFacts(

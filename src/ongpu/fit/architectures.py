@@ -21,7 +21,8 @@ class Architecture:
     `feed` is the kind of the feed-forward block; `state` how large a recurrent layer's state is, `recurrent`
     which layers have one; `hybrid_attention` = recurrent layers have attention too; `layers_with_kv` = later
     layers share the cache of earlier ones (0: all have their own); `one_slot` = Ollama serves one request at a
-    time; `border_bug` = llama.cpp may switch flash attention off when layers are on the host.
+    time; `post_norm` = a norm after each block too, as Gemma has; `border_bug` = llama.cpp may switch flash
+    attention off when layers are on the host.
     """
 
     window: tuple[int, int] | None = None
@@ -34,6 +35,7 @@ class Architecture:
     encoder: bool = False
     one_slot: bool = False
     border_bug: bool = False
+    post_norm: bool = False
 
 
 _PLAIN = Architecture()
@@ -45,9 +47,9 @@ ARCHITECTURES: dict[str, Architecture] = {
     **dict.fromkeys(("qwen2vl", "qwen3vl", "qwen3vlmoe", "exaone", "arcee"), _PLAIN),
     "phi3": Architecture(feed="fused"),
     "gemma": _PLAIN,
-    "gemma2": Architecture(window=(2, 1)),
-    "gemma3": Architecture(window=(6, 5)),
-    "gemma3n": Architecture(window=(5, 4), layers_with_kv=20),
+    "gemma2": Architecture(window=(2, 1), post_norm=True),
+    "gemma3": Architecture(window=(6, 5), post_norm=True),
+    "gemma3n": Architecture(window=(5, 4), layers_with_kv=20, post_norm=True),
     "gpt-oss": Architecture(window=(2, 1)),
     "llama4": Architecture(window=(4, 3), default_window=8192),
     "cohere2": Architecture(window=(4, 3), feed="parallel"),
@@ -58,6 +60,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "mamba": Architecture(recurrent="all", state="mamba"),
     "mamba2": Architecture(recurrent="all", state="mamba"),
     "falcon-h1": Architecture(recurrent="all", state="mamba", hybrid_attention=True),
+    "jamba": Architecture(recurrent="no-kv-heads", state="mamba"),
     "granitehybrid": Architecture(recurrent="no-kv-heads", state="mamba"),
     "nemotron_h": Architecture(
         recurrent="no-kv-heads-no-ff", state="mamba", feed="plain", one_slot=True, border_bug=True
@@ -74,7 +77,7 @@ ARCHITECTURES: dict[str, Architecture] = {
 }
 
 # Ollama's own converter writes these names for what llama.cpp calls otherwise.
-_ALIASES = {"gptoss": "gpt-oss", "mllama": "llama"}
+_ALIASES = {"gptoss": "gpt-oss", "qwen25vl": "qwen2vl"}
 
 
 def architecture(name: str) -> tuple[Architecture, bool]:

@@ -12,8 +12,8 @@ from ongpu.fit.facts import Facts
 from ongpu.fit.settings import Settings
 
 # Head sizes that the CUDA kernels of flash attention take (ggml-cuda/fattn.cu); keys and values of one size.
-# How much of a copied matrix comes on top, and how many vectors of the width n live beside a copy.
-DENSE_COPY, STATE_COPY, KV_COPY, EXPERT_COPY = 0.5, 0.1, 8, 4
+# How many vectors of the width n live beside a copied cache, and beside a copied matrix of experts.
+KV_COPY, EXPERT_COPY = 8, 4
 _FLASH_HEADS = frozenset((40, 64, 72, 80, 96, 112, 128, 256, 512))
 
 
@@ -191,6 +191,13 @@ class Work:
             return u * (18 * f.n + f.rwkv[2]) + 2 * slots
         return 0
 
+    def copy_share(self) -> float:
+        """How much of the largest copied matrix comes on top of the largest moment without copies: a middle value."""
+        if self.is_pure:
+            return 0.1
+        narrow = self.facts.n <= 2048  # the holes are small beside the matrix then
+        return 0.9 if self.facts.arch.post_norm or (narrow and self.facts.arch.state == "none") else 0.5
+
     @property
     def is_pure(self) -> bool:
         """Recurrent, without any attention?"""
@@ -218,7 +225,7 @@ class Work:
         if f.arch.border_bug:  # one block per layer; attention of host layers is computed by the CPU
             copy = u * (2 * self.ff + 3 * f.n) if f.arch.state == "short-conv" else full
             return max(full, largest + copy)
-        most = full + int((STATE_COPY if f.arch.state == "rwkv" or self.is_pure else DENSE_COPY) * largest)
+        most = full + int(self.copy_share() * largest)
         most = max(most, host.dense.get("down", 0) + u * (self.ff + 4 * f.n))
         most = max(most, host.dense.get("gate", 0) + u * (2 * self.ff + 4 * f.n))
         most = max(most, host.kv + KV_COPY * u * f.n)
