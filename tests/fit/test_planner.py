@@ -17,10 +17,6 @@ LOOSE = {
     "nemotron-nano-9b-v2.Q4_K_M": 0.05,
     "granite4-h-tiny.Q4_K_M": 0.07,
     "qwen3-next-80b-a3b.Q4_K_M": 0.05,
-    "mxbai-embed-large.F16": 0.08,
-    "nomic-embed-text-v1.5.F16": 0.07,
-    "olmo2-7b.Q4_K_M": 0.09,
-    "phi3-mini-128k.Q4_K_M": 0.06,
 }
 
 

@@ -21,8 +21,8 @@ class Architecture:
     `feed` is the kind of the feed-forward block; `state` how large a recurrent layer's state is, `recurrent`
     which layers have one; `hybrid_attention` = recurrent layers have attention too; `layers_with_kv` = later
     layers share the cache of earlier ones (0: all have their own); `one_slot` = Ollama serves one request at a
-    time; `post_norm` = a norm after each block too, as Gemma has; `border_bug` = llama.cpp may switch flash
-    attention off when layers are on the host.
+    time; `post_norm` = a norm after each block too, as Gemma has; `input_is_residual` = no norm before attention;
+    `border_bug` = llama.cpp may switch flash attention off when layers are on the host.
     """
 
     window: tuple[int, int] | None = None
@@ -36,13 +36,14 @@ class Architecture:
     one_slot: bool = False
     border_bug: bool = False
     post_norm: bool = False
+    input_is_residual: bool = False
 
 
 _PLAIN = Architecture()
 _ENCODER = Architecture(encoder=True, feed="plain")
 
 ARCHITECTURES: dict[str, Architecture] = {
-    **dict.fromkeys(("llama", "mistral3", "qwen2", "qwen2moe", "qwen3", "qwen3moe", "olmo2", "olmoe"), _PLAIN),
+    **dict.fromkeys(("llama", "mistral3", "qwen2", "qwen2moe", "qwen3", "qwen3moe", "olmoe"), _PLAIN),
     **dict.fromkeys(("granite", "granitemoe", "deepseek", "deepseek2", "glm4", "internlm2", "smollm3"), _PLAIN),
     **dict.fromkeys(("qwen2vl", "qwen3vl", "qwen3vlmoe", "exaone", "arcee"), _PLAIN),
     "phi3": Architecture(feed="fused"),
@@ -54,7 +55,8 @@ ARCHITECTURES: dict[str, Architecture] = {
     "llama4": Architecture(window=(4, 3), default_window=8192),
     "cohere2": Architecture(window=(4, 3), feed="parallel"),
     "command-r": Architecture(feed="parallel"),
-    "olmo3": Architecture(window=(4, 3)),
+    "olmo2": Architecture(input_is_residual=True),
+    "olmo3": Architecture(window=(4, 3), input_is_residual=True),
     "bert": _ENCODER,
     "nomic-bert": Architecture(encoder=True, feed="gated"),
     "mamba": Architecture(recurrent="all", state="mamba"),

@@ -165,14 +165,21 @@ class Work:
             lora, rope, k_mla, _ = f.mla
             scores = 0 if self.flash else u * f.heads * cells
             return u * (3 * f.n + f.heads * (k_mla + lora + rope + f.dk)) + scores
-        base = u * (2 * f.n + (2 * f.n if f.arch.feed == "fused" and not self.flash else 2 * self.nq))
+        base = u * (2 * f.n + self._queries())
         if self.flash:
             return base + self.flash_copy()
         if self.settings.is_quantised and not f.arch.encoder and not takes_flash(f) and self.settings.flash != "off":
             return 0  # no kernel on the GPU takes these heads and types: attention is computed by the CPU
-        width = self.settings.tokens if f.arch.encoder else cells
-        refused = self.settings.flash == "auto" and not f.arch.encoder
-        return base + u * f.heads * width + (2 * cells * self.nv if refused else 0)
+        if f.arch.encoder:
+            return base + u * (f.n + f.heads * self.settings.tokens)
+        refused = self.settings.flash == "auto"
+        return base + u * f.heads * cells + (2 * cells * self.nv if refused else 0)
+
+    def _queries(self) -> int:
+        """Values per token of the queries, and of the attention's result beside them."""
+        if self.facts.arch.feed == "fused":  # queries are a view of the fused product
+            return self.nq if self.flash else 0
+        return self.nq if self.facts.arch.input_is_residual else 2 * self.nq
 
     def flash_copy(self) -> int:
         """Quantised keys and values of one layer as f16, for the kernels that want that."""
