@@ -171,7 +171,8 @@ class Work:
         if self.settings.is_quantised and not f.arch.encoder and not takes_flash(f) and self.settings.flash != "off":
             return 0  # no kernel on the GPU takes these heads and types: attention is computed by the CPU
         if f.arch.encoder:
-            return base + u * (f.n + f.heads * self.settings.tokens)
+            more = f.n if f.arch.feed == "plain" else 3 * f.n  # rotated queries and keys, where positions are angles
+            return base + u * (more + f.heads * self.settings.tokens)
         refused = self.settings.flash == "auto"
         return base + u * f.heads * cells + (2 * cells * self.nv if refused else 0)
 
