@@ -15,7 +15,7 @@ from ongpu.fit.facts import InsufficientFacts
 from ongpu.fit.predict import CONTEXT_BYTES, Device, choose, largest_context, predict
 from ongpu.fit.record import model_record
 from ongpu.fit.settings import MIB, PLANNERS, Settings, default_batch, default_context, margin_of, planner_of
-from tests.fit.planner import model_info
+from tests.fit.planner import cases, model_info
 
 PLAIN = Settings(num_ctx=8192)
 
@@ -193,3 +193,29 @@ def test_the_record_has_the_published_shape() -> None:
     for device in (*record["devices"], record["host"]):
         assert device["total_mib"] == pytest.approx(sum(device[key] for key in keys[2:7]), abs=0.01)
     assert list(record["advice"][0]) == ["change", "saves_mib", "fits"]
+
+
+@settings(max_examples=20, deadline=5000)
+@given(
+    st.sampled_from(sorted({case["model"] for case in cases("full")})),
+    st.data(),
+    st.integers(0, 60_000),
+    st.sampled_from(["f16", "q8_0", "q4_0", "f32"]),
+    st.integers(1, 4),
+)
+def test_any_numbers_of_a_model_give_a_prediction(
+    model: str, data: st.DataObject, free: int, kind: str, parallel: int
+) -> None:
+    info = model_info(model)
+    numbers = [key for key, value in info["model_info"].items() if type(value) is int]
+    key = data.draw(st.sampled_from(numbers))
+    changed = {**info["model_info"], key: data.draw(st.integers(0, 300))}
+    try:
+        described = of_model_info(model, {**info, "model_info": changed})
+    except InsufficientFacts:
+        return
+    chosen = Settings(num_ctx=4096, parallel=parallel, type_k=kind, type_v=kind)
+    devices = gpus(free, free // 2)
+    found = predict(described, chosen, devices)
+    assert all(share.total >= 0 and share.error >= 0 for share in (*found.devices, found.host))
+    assert found.fits == (not advise(found, devices))
