@@ -10,8 +10,6 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
-from tests.fit.planner import RECORDINGS, model_info
-from tests.proof import scenes
 
 from ongpu.cli._fit_sources import flash, number, read_model, target_of
 from ongpu.cli.fit import command, settings_of
@@ -22,6 +20,8 @@ from ongpu.host import codec
 from ongpu.host.gpu import GpuProcess
 from ongpu.host.reading import Known
 from ongpu.host.snapshot import HostSnapshot
+from tests.fit.planner import RECORDINGS, model_info
+from tests.proof import scenes
 
 
 def fit(*words: object) -> tuple[int, str]:

@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from tests.fit.planner import RECORDINGS
 
 from ongpu.cli._fit_registry import Place, fetch, place_of
 from ongpu.fit.facts import InsufficientFacts
+from tests.fit.planner import RECORDINGS
 
 DIGEST = "sha256:" + "a" * 64
 MODEL, PROJECTOR = "application/vnd.ollama.image.model", "application/vnd.ollama.image.projector"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from ongpu_lab import faults
 from tests.lab.fleets import PAIR, SMALL, Controller, fleet
 from tests.lab.machines import Host
 
@@ -98,3 +99,30 @@ def test_the_driver_branch_is_switched_by_a_reboot_only_where_the_policy_allows_
     assert record["models"][0]["verdict"] == "verified", record
     assert host.boot_id() != boot
     assert host.out(driver).startswith("580.")
+
+
+def test_a_model_that_a_driver_upgrade_left_on_the_cpu_is_brought_back(
+    host: Host, controller: Callable[..., Controller]
+) -> None:
+    """The headline: user space was upgraded under a running service, and the model was loaded again."""
+    on = controller(fleet({"lab1": SMALL}))
+    assert on.report("apply", "-y")["lab1"]["models"][0]["verdict"] == "verified"
+    faults.apply(host.lab, faults.find("driver-upgraded-under-service"), "lab1")
+    host.out("HOME=/root ollama stop llama3.2:3b")
+    lost = on.report("verify", "--load", expect=2)["lab1"]
+    assert lost["models"][0]["verdict"] == "not_verified", lost
+    assert lost["models"][0]["bytes_on_gpu"] == 0
+
+    record = on.report("apply", "-y")["lab1"]
+    assert record["models"][0]["verdict"] == "verified", record
+    assert on.report("plan")["lab1"]["verdict"] == "ok"
+
+
+def test_a_drop_in_that_breaks_the_service_is_put_back(host: Host, controller: Callable[..., Controller]) -> None:
+    on = controller(fleet({"lab1": SMALL}))
+    on.report("apply", "-y")
+    host.out("mkdir -m 700 /srv/closed")
+    broken = controller(fleet({"lab1": SMALL}, ollama={"release": "0.32.15", "models_dir": "/srv/closed"}))
+    record = broken.report("apply", "-y", expect=2)["lab1"]
+    assert "/srv/closed" in record["error"], record
+    assert on.report("verify", "--load")["lab1"]["models"][0]["verdict"] == "verified"

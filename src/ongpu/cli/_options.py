@@ -126,10 +126,7 @@ def gather(command: str, results: Iterable[HostResult], progress: bool = True) -
 
 
 def finish(result: FleetResult, fmt: str, outs: list[tuple[str, Path]]) -> int:
-    """Writes the reports and gives the exit code."""
-    click.echo(renderer(fmt)(result), nl=False)  # first: nothing that happens to a file takes it away
-    for name, path in outs:
-        write_atomically(path, renderer(name)(result))
+    """Writes the reports and gives the exit code, which may be the format's own."""
     click.echo(renderer(fmt)(result), nl=False)  # first: nothing that happens to a file takes it away
     for name, path in outs:
         write_atomically(path, renderer(name)(result))
