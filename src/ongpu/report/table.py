@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ongpu.host.result import FleetResult, HostResult, HostVerdict, ModelResult
+from ongpu.report import _findings
 from ongpu.report._text import columns, gib, number, percent, plural
 
 _WORST_FIRST: tuple[HostVerdict, ...] = ("failed", "findings", "refused", "unknown", "ok")
@@ -16,7 +17,13 @@ _MARK = {"change": "~", "deferred": "…", "blocked": "!"}
 
 def render(result: FleetResult) -> str:
     hosts = sorted(result.hosts, key=lambda host: (_WORST_FIRST.index(host.verdict), host.host))
-    parts = [list(_changes(hosts)), list(_models(hosts)), list(_troubles(hosts)), [_last_line(result)]]
+    parts = [
+        list(_changes(hosts)),
+        list(_models(hosts)),
+        list(_troubles(hosts)),
+        list(_healthy(result)),
+        [_last_line(result)],
+    ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
@@ -65,18 +72,33 @@ def _row(host: HostResult, model: ModelResult) -> tuple[str, ...]:
 def _troubles(hosts: list[HostResult]) -> Iterator[str]:
     for host in hosts:
         if host.verdict == "ok" or (host.verdict == "findings" and host.changes):
+            yield from _findings.lines(host)
             continue
         yield f"{host.host}  {host.verdict.upper()}: {host.error or host.summary}"
         for model in host.models:
             if model.verdict != "verified" and model.summary not in (host.error, host.summary):
                 yield f"  {model.summary}"
+        yield from _findings.lines(host)
         for unknown in host.unknowns:
             if unknown.allow:
                 yield f"  {unknown.what}: {unknown.allow}"
 
 
+def _healthy(result: FleetResult) -> Iterator[str]:
+    """A diagnosis that finds nothing says what it looked at."""
+    if result.command == "diagnose":
+        yield from (f"{host.host}  OK: {host.summary}" for host in result.hosts if host.verdict == "ok")
+
+
 def _last_line(result: FleetResult) -> str:
-    words = {"ok": "ok", "findings": "to change", "failed": "failed", "refused": "refused", "unknown": "unknown"}
+    to_change = any(host.changes for host in result.hosts)
+    words = {
+        "ok": "ok",
+        "findings": "to change" if to_change else "with findings",
+        "failed": "failed",
+        "refused": "refused",
+        "unknown": "unknown",
+    }
     counts = Counter(host.verdict for host in result.hosts)
     told = ", ".join(f"{counts[verdict]} {words[verdict]}" for verdict in reversed(_WORST_FIRST) if counts[verdict])
     models = [model for host in result.hosts for model in host.models]
