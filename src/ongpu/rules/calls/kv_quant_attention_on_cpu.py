@@ -37,6 +37,7 @@ RULE = Rule(
     severity="warning",
     check=check,
     needs=("env", "log"),
+    explains=("hidden-cpu-work",),
     commands=(
         "sudo systemctl edit ollama   # [Service] UnsetEnvironment=OLLAMA_KV_CACHE_TYPE",
         "sudo systemctl restart ollama",

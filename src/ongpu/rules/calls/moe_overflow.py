@@ -29,7 +29,10 @@ RULE = Rule(
     severity="warning",
     check=check,
     needs=("log",),
-    explains=("model-slightly-too-large",),
+    explains=(
+        "hidden-cpu-work",
+        "model-slightly-too-large",
+    ),
     fires=(
         "common_params_fit_impl:   - CUDA0 (NVIDIA GeForce RTX 4060): 49 layers (12 overflowing),   7000 MiB used,    900 MiB free",
     ),

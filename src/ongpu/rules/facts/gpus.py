@@ -50,7 +50,7 @@ _LISTED = re.compile(r"^\s*GPU \d{1,2}: (.{3,80}?) \(UUID", re.MULTILINE)
 _NAMED = re.compile(
     r'inference compute[^\n]{0,300} (?:description|name)="(?!cpu)([^"\n]{3,80})"|\bDevice \d{1,2}: ([^,\n]{3,80}), compute'
 )
-_TOTAL = re.compile(r'\btotal="([^"]{2,20})" available="([^"]{2,20})"')
+_TOTAL = re.compile(r'inference compute[^\n]{0,600}\btotal="([^"]{2,20})" available="([^"]{2,20})"')
 _VERSION = words(
     r"\(version (\d{1,2}\.\d{1,3}\.\d{1,3})",
     r"ollama version is (\d{1,2}\.\d{1,3}\.\d{1,3})",

@@ -32,8 +32,8 @@ _CPU_WEIGHTS = words(
     r"CPU(?:_Mapped)? (?:model )?buffer size = +(\d{1,9}\.\d{1,2}) MiB",
 )
 _GPU_WEIGHTS = words(
-    r"\"model weights\" (?:device|buffer)=CUDA\d size=\"([^\"]{2,20})\"",
-    r"CUDA\d (?:model )?buffer size = +(\d{1,9}\.\d{1,2}) MiB",
+    r"\"model weights\" (?:device|buffer)=(?:CUDA|ROCm|Vulkan|Metal)\d",
+    r"(?:CUDA|ROCm|Vulkan|Metal)\d{0,2} (?:model )?buffer size = +\d",
 )
 
 
@@ -128,6 +128,11 @@ def no_gpu(seen: Evidence) -> Line | None:
     nothing = next((line for part, whole, line in layers(seen) if part == 0 and whole), None)
     only_cpu = next((row.line for row in residents(seen) if row.cpu_percent == 100), None)
     return nothing or only_cpu or only_cpu_weights(seen)
+
+
+def none_found(seen: Evidence) -> Line | None:
+    """A line in which the server itself says that it found no GPU."""
+    return seen.find(_NO_GPU)
 
 
 def only_cpu_weights(seen: Evidence) -> Line | None:

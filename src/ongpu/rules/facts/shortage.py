@@ -20,10 +20,10 @@ _CACHE = words(
     r"KV buffer size = +(\d{1,9}\.\d{1,2}) MiB",
     r"\bKV self size +=\s{1,4}(\d{1,9}\.\d{1,2}) MiB",
 )
-_FREE = words(
-    r"msg=\"gpu memory\"[^\n]{0,200} available=\"([^\"]{2,20})\"",
-    r"using device CUDA\d[^\n]{0,120} - (\d{1,9}) MiB free",
-    r"vs\. (\d{1,9}) MiB of free device memory",
+_PROJECTED = words(r"vs\. (\d{1,9}) MiB of free device memory")  # of all devices
+_DEVICE = words(
+    r"msg=\"gpu memory\" id=(\S+)[^\n]{0,200} available=\"([^\"]{2,20})\"",
+    r"using device ((?:CUDA|ROCm|Vulkan)\d)[^\n]{0,120} - (\d{1,9} MiB) free",
 )
 _OUTPUT = words("offloading output layer to CPU")
 _MANY = 16384  # tokens; more than any default before 0.15.5
@@ -58,7 +58,7 @@ def shortage(seen: Evidence) -> Shortage | None:
         share, line = 1 - rows[-1].cpu_percent / 100, rows[-1].line
     else:
         return None
-    return Shortage(share, _sum(seen, _WEIGHTS), _sum(seen, _CACHE), _sum(seen, _FREE), line, None)
+    return Shortage(share, _sum(seen, _WEIGHTS), _sum(seen, _CACHE), _free(seen), line, None)
 
 
 def cause(seen: Evidence) -> tuple[Part, Shortage] | None:
@@ -68,6 +68,8 @@ def cause(seen: Evidence) -> tuple[Part, Shortage] | None:
         return None
     if neighbour(seen):
         return "neighbour", short
+    if not short.plan and short.weights and short.weights + short.kv < 0.5 * short.free:
+        return None  # it would have fitted twice: nothing was short
     slots = settings.parallel(seen)
     if slots and slots[0] > _SLOTS:
         return "parallel", short
@@ -104,6 +106,17 @@ def neighbour(seen: Evidence) -> Line | None:
         if totals and short.available < 0.75 * sum(totals) and len(totals) == 1:
             return short.line
     return None
+
+
+def _free(seen: Evidence) -> int:
+    """Free memory of all GPUs before the load, in bytes; a device that is named again counts once."""
+    if projected := max((int(hit.match[1]) for hit in seen.all(_PROJECTED)), default=0):
+        return projected * _MIB
+    devices = {}
+    for hit in seen.all(_DEVICE):
+        device, size = (group for group in hit.match.groups() if group)
+        devices[device] = size_bytes(size) or 0
+    return sum(devices.values())
 
 
 def _sum(seen: Evidence, pattern: re.Pattern[str]) -> int:

@@ -16,7 +16,7 @@ from ongpu.rules.facts import placement, places
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
 _MISSING = words(
-    r"lib/ollama/?'?: No such file", r"No such file or directory[^\n]{0,40}lib/ollama", r"llama-server binary not found", r"runner[^\n]{0,30}binary not found",
+    r"lib/ollama/?'?: No such file", r"llama-server binary not found", r"runner[^\n]{0,30}binary not found",
     r"binary not found \(checked", "unable to locate (?:gpu dependency|llm runner|runners)", r"no (?:suitable|dynamic) (?:llama|LLM)[^\n]{0,20}(?:servers|libraries) found",
     r"exec: \"?ollama_llama_server\"?: (?:executable file )?not found", r"lib/ollama[^\n]{0,80}(?:is )?(?:empty|missing)",
     r"llama-server not available for device discovery",
