@@ -128,3 +128,12 @@ def test_a_hundred_thousand_lines_take_two_seconds() -> None:
     start = time.process_time()
     assert causes(of(text)) == ["fabric-manager-not-running"]
     assert time.process_time() - start < 2
+
+
+@pytest.mark.slow
+def test_lines_that_are_all_different_take_no_longer() -> None:
+    names = [chr(97 + n % 26) + chr(97 + n // 26 % 26) + chr(97 + n // 676 % 26) for n in range(17_576)]
+    text = "\n".join(f'level=INFO source={names[n % 17_576]}.go msg="{names[n // 7]} {n}"' for n in range(100_000))
+    start = time.process_time()
+    assert of(f"{text}\ncuInit err: 802").findings[0].cause == "fabric-manager-not-running"
+    assert time.process_time() - start < 4

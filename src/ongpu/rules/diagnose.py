@@ -131,5 +131,5 @@ def _headline(findings: list[Finding]) -> str:
 
 
 def _looked(seen: Evidence) -> str:
-    ruled_out = sum(entry.rule.answer(seen) == "quiet" for entry in catalogue())
+    ruled_out = sum(bool(seen.kinds.intersection(entry.rule.needs)) for entry in catalogue())
     return f"{', '.join(seen.looked_at) or 'nothing'}; {ruled_out} of {len(catalogue())} known causes ruled out"

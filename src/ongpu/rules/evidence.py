@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Literal
 
 from ongpu.host.result import Unknown
+from ongpu.rules.literals import needed
 
 Kind = Literal["log", "kernel", "smi", "ps", "env", "call", "container", "package", "system", "text", "prose"]
 """log: Ollama and its runner; smi: nvidia-smi; ps: `ollama ps`; env: variables and units; call: model parameters and
@@ -41,7 +42,8 @@ class Evidence:
     lines: tuple[Line, ...]
     looked_at: tuple[str, ...] = ()
     blind: tuple[Unknown, ...] = ()
-    _cache: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
+    _found: dict[re.Pattern[str], tuple[Found, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _told: dict[re.Pattern[str], Found | None] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def kinds(self) -> frozenset[Kind]:
@@ -61,15 +63,19 @@ class Evidence:
         return found.line if found else None
 
     def match(self, pattern: re.Pattern[str]) -> Found | None:
-        return next(self._said.search(pattern), None)
+        return next(iter(self.all(pattern)), None)
 
-    def all(self, pattern: re.Pattern[str]) -> Iterator[Found]:
-        """Every place where the pattern is found, in order."""
-        return self._said.search(pattern)
+    def all(self, pattern: re.Pattern[str]) -> tuple[Found, ...]:
+        """Every place where the pattern is found, in order. Many rules ask the same: each pattern is sought once."""
+        if pattern not in self._found:
+            self._found[pattern] = tuple(self._said.search(pattern))
+        return self._found[pattern]
 
     def told(self, pattern: re.Pattern[str]) -> Line | None:
         """Like `find`, in a person's own words too: for what only a person can know (sleep, what worked before)."""
-        found = next(self._everything.search(pattern), None)
+        if pattern not in self._told:
+            self._told[pattern] = next(self._everything.search(pattern), None)
+        found = self._told[pattern]
         return found.line if found else None
 
     def of(self, *kinds: Kind) -> Iterator[Line]:
@@ -82,6 +88,7 @@ class _Page:
     def __init__(self, lines: tuple[Line, ...]) -> None:
         self.lines = lines
         self.text = "\n".join(line.text for line in lines)
+        self.lower = self.text.lower()
         self.starts: list[int] = []
         at = 0
         for line in lines:
@@ -89,6 +96,9 @@ class _Page:
             at += len(line.text) + 1
 
     def search(self, pattern: re.Pattern[str]) -> Iterator[Found]:
+        words_needed = needed(pattern)
+        if words_needed is not None and not any(word in self.lower for word in words_needed):
+            return
         for match in pattern.finditer(self.text):
             if match.end() > match.start():
                 yield Found(match, self.lines[bisect_right(self.starts, match.start()) - 1])

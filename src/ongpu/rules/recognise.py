@@ -15,7 +15,7 @@ from ongpu.rules.evidence import Evidence, Kind, Line
 
 T = TypeVar("T")
 FIRST, LAST = 40, 40  # of one shape
-MOST = 20_000  # lines in all
+MOST = 6_000  # lines in all
 _LONGEST = 4000
 
 _ANSI = re.compile(r"\x1b(?:\[[0-9;?]{0,20}[A-Za-z]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|[()][A-Z0-9])")
