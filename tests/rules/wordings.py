@@ -82,6 +82,9 @@ WORDINGS: tuple[tuple[str, str], ...] = (
     ("vgpu-profile-no-cuda", "GPU 0: GRID A40-8A (UUID: GPU-00000001-aaaa-bbbb-cccc-000000000001)\nno compatible GPUs were discovered"),
     ("jetson-device-permission", "****NvRmMemInit failed**** error type: 196626"),
     ("toolkit-no-cgroups", "$ cat /etc/nvidia-container-runtime/config.toml\n[nvidia-container-cli]\nno-cgroups = true\n$ docker exec ollama nvidia-smi\nFailed to initialize NVML: Unknown Error"),
+    ("install-incomplete", "$ ls /usr/local/lib/ollama\nlibggml-base.so  libggml-cpu-alderlake.so  libggml-cpu-haswell.so\nllama3:8b 365c0bd3c000 6.7 GB 100% CPU 4 minutes from now"),
+    ("distro-package-no-cuda", "ollama from the repositories of Arch Linux\nno compatible GPUs were discovered"),
+    ("thermal-throttle", "Clocks fall to 300 MHz when the card gets hot.\nllama3:8b 365c0bd3c000 6.7 GB 100% GPU 4 minutes from now"),
 )  # fmt: skip
 
 HEALTHY: tuple[str, ...] = (

@@ -16,7 +16,8 @@ from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
 _ACTIVE = words(
-    r"(?:HW |SW )?Thermal Slowdown *: *Active", r"(?:hw|sw)_thermal_slowdown\D{1,4}Active", r"thermal(?:ly)? throttl\w+", r"\boverheat\w*", r"temperatures? (?:reach|hit|at|of|above|climb)\w*[^\n]{0,20} 9\d\b",
+    r"(?:HW |SW )?Thermal Slowdown *: *Active", r"(?:hw|sw)_thermal_slowdown\D{1,4}Active", r"thermal(?:ly)? throttl\w+", r"\boverheat\w*",
+    r"\b(?:too hot|gets hot|heats? up|because of heat)\b", r"temperatures? (?:reach|hit|at|of|above|climb)\w*[^\n]{0,20} 9\d\b",
     "HW Slowdown *: *Active", "throttl\\w+ (?:due to|because of) (?:heat|temperature|thermal)",
 )  # fmt: skip
 # |  N/A  95C    P0  …  (table)        GPU Current Temp : 93 C (-q)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import placement, places
-from ongpu.rules.rule import Hit, Rule, likely, proven
+from ongpu.rules.rule import Hit, Rule, likely, possible, proven
 
 _EMPTY = words(
     r"ollama-cuda: 0 total files", r"package '?ollama-cuda'? (?:was )?not found", r"ollama-cuda[^\n]{0,20}(?:not installed|is not installed|none)",
@@ -30,6 +30,7 @@ _PACKAGED = words(
     r"^ii +ollama ",
     r"brew/Cellar/ollama",
 )
+_DISTRIBUTION = words(r"\b(?:Arch Linux|Manjaro|CachyOS|EndeavourOS|NixOS|nixpkgs)\b")
 _CUDA_PACKAGE = words(r"^(?:local/|extra/)?ollama-cuda \d", "libggml-cuda", r"/cuda_v1\d")
 _CPU_BACKEND = words(r"libggml-cpu-\w+\.so", "loaded CPU backend", r"compiler=cgo")
 
@@ -38,6 +39,9 @@ def check(seen: Evidence) -> Hit | None:
     if line := seen.find(_EMPTY):
         return proven("the package with Ollama's CUDA library is missing or empty", line)
     packaged = seen.find(_PACKAGED)
+    nothing, told = placement.no_gpu(seen), seen.told(_DISTRIBUTION)
+    if packaged is None and nothing and told and not seen.find(_CUDA_PACKAGE):
+        return possible("a distribution that packages Ollama's CUDA library apart, and no GPU found", told, nothing)
     if packaged is None or seen.find(_CUDA_PACKAGE) or places.container(seen):
         return None
     cpu = seen.find(_CPU_BACKEND) or placement.no_gpu(seen)

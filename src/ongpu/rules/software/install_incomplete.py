@@ -33,6 +33,8 @@ _CUDA_IN_SYSTEM = words(
     r"offloaded [1-9]\d*/",
 )
 _CPU_BACKEND = words("loaded CPU backend")
+_LISTED = words(r"libggml-cpu(?:-\w+)?\.so")
+_ANY_CUDA = words("libggml-cuda", r"cuda_v\d", r"CUDA\.0\.", "loaded CUDA backend", r"offloaded [1-9]\d*/")
 
 
 def check(seen: Evidence) -> Hit | None:
@@ -52,6 +54,9 @@ def check(seen: Evidence) -> Hit | None:
         and not places.container(seen)
     ):
         return likely("Ollama runs without any of its backend libraries", line)
+    listed = seen.find(_LISTED)
+    if listed and listed.kind == "package" and not seen.find(_ANY_CUDA):
+        return likely("lib/ollama holds libraries for the CPU only", listed, gpu)
     return None
 
 
