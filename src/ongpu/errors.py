@@ -3,6 +3,7 @@
 OngpuError                 1
   ConfigError              1   the inventory or an option is wrong; carries file:line
   NothingToDo              1   an empty fleet, or a limit that matches no host
+  NotConfirmed           130   the operator saw the plan and said no
   HostError                3   the host could not be read or reached
     Unreachable            3
     CommandFailed          2   a step ran and failed; carries command, exit code, last lines
@@ -49,6 +50,12 @@ class ConfigError(OngpuError):
 
 class NothingToDo(OngpuError):
     """No host is declared, or the limit matches none: never a success."""
+
+
+class NotConfirmed(OngpuError):
+    """The operator saw the plan and said no."""
+
+    exit_code = Exit.INTERRUPTED
 
 
 class HostError(OngpuError):

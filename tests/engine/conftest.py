@@ -67,6 +67,15 @@ class World:
         self.parallel: int | None = None
 
     def run(self, *names: str, confirmed: bool = False) -> State:
+        state = self.prepare(*names, confirmed=confirmed)
+        state.set_stage(StateStage.Execute)
+        self.confirmed(state)
+        with contextlib.suppress(PyinfraError):  # "No hosts remaining!"
+            run_ops(state)
+        return state
+
+    def prepare(self, *names: str, confirmed: bool = True) -> State:
+        """What a dry run does."""
         LocalShell.execs = {}
         for name in names:
             (self.base / name).mkdir(exist_ok=True)
@@ -82,10 +91,6 @@ class World:
         state.set_stage(StateStage.Prepare)
         self.prepared(state)
         add_deploy(state, self._deploy)
-        state.set_stage(StateStage.Execute)
-        self.confirmed(state)
-        with contextlib.suppress(PyinfraError):  # "No hosts remaining!"
-            run_ops(state)
         return state
 
     def prepared(self, state: State) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
 from ongpu.engine.cell import cell_of
@@ -99,7 +101,7 @@ def test_nothing_beyond_the_shown_plan_is_done(world: World, tmp_path: Path) -> 
     state = world.run("a", confirmed=True)
     sentence, code = trouble(state, "a") or ("", Exit.OK)
     assert code == Exit.REFUSED
-    assert "not in the plan that you confirmed" in sentence
+    assert "not in the plan that was shown" in sentence
     assert (tmp_path / "a" / "driver").exists()
     assert not (tmp_path / "a" / "restart").exists()
 
@@ -119,6 +121,22 @@ def test_a_bug_or_a_missing_spec_stays_with_its_host(world: World) -> None:
     assert "b has no ongpu spec, so nothing is changed" in sentence
     assert code == Exit.ERROR
     assert len(world.execs("b")) == 0
+
+
+def test_a_dry_run_says_why_nothing_would_be_done_and_counts_no_change(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.data["a"] = {}
+    world.plans = lambda name, place: Plan(blocked=(Blocked(resource="driver", why="because", kind="refused"),))
+    state = world.prepare("a", "b")
+    assert [will_change for host in state.inventory for will_change in changes(state, host)] == [False] * 4
+    told = [record.getMessage() for record in caplog.records]
+    assert sum("a has no ongpu spec, so nothing is changed" in line for line in told) == 1
+    assert any("driver: because" in line for line in told)
+
+
+def changes(state: State, host: Host) -> list[bool]:
+    return [operation.operation_meta.will_change for operation in state.ops[host].values()]
 
 
 def test_the_breaker_stops_restarts_after_one_went_bad(world: World, tmp_path: Path) -> None:

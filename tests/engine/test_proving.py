@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ongpu.engine.proving import declared, load_script
 from ongpu.engine.proving import testimony as verdicts
 from ongpu.engine.remote import Answer
-from ongpu.engine.verify import _two
+from ongpu.engine.verify import divide
 from ongpu.host.ollama import Api, Service
 from ongpu.host.reading import Absent, Known
 from ongpu.host.snapshot import HostSnapshot
@@ -147,10 +147,10 @@ def test_the_speed_is_told_in_any_case() -> None:
 
 def test_two_answers_of_one_exec_are_told_apart() -> None:
     first, second = answer(("decision:0", 0, "resident")), "@@ongpu 1 ffff\n\n@@ffff end\n"
-    loading, looking = _two(Answer("Welcome!\n" + first + second))
+    loading, looking = divide(Answer("Welcome!\n" + first + second))
     assert first in loading.text
     assert looking.text == second
-    cut, nothing = _two(Answer(first))
+    cut, nothing = divide(Answer(first))
     assert cut.text == first
     assert nothing.failure
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-unt
         script = steps.build(todo)
         done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, timeout=30)
         assert done.stderr == ""
-        return steps.outcome(todo, done.stdout, "")
+        return steps.outcome(todo, done.stdout.rstrip("\n"), "")  # as pyinfra's connectors hand it over
 
     return go
 
@@ -89,11 +90,34 @@ def test_a_held_lock_refuses_in_one_sentence(run, tmp_path: Path) -> None:  # ty
         holder.communicate()
 
 
-def test_not_root_is_said() -> None:
-    text = "@@ongpu 1 n\n@@n section steps\n@@n part root\n@@n rc 77\n"
-    failed = steps.outcome([Run(command="true", what="x")], text, "")
+def test_not_root_is_said(tmp_path: Path) -> None:
+    identity = tmp_path / "id"
+    identity.write_text("#!/bin/sh\necho 1000\n")
+    identity.chmod(0o755)
+    todo = [Run(command="true", what="x")]
+    done = subprocess.run(
+        ["sh", "-s"], input=steps.build(todo), capture_output=True, text=True, timeout=30,
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    failed = steps.outcome(todo, done.stdout.rstrip("\n"), "")
     assert failed
     assert "sudo" in str(failed)
+
+
+def test_a_state_directory_that_cannot_be_made_is_said_with_its_reason(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "state").write_text("a file")
+    failed = run(Run(command="true", what="x"))
+    assert "cannot write" in str(failed)
+    assert "File exists" in str(failed)
+
+
+def test_a_secret_is_never_readable_by_others(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Neither its new name nor, when the owner cannot be set, its place."""
+    file = tmp_path / "secret.conf"
+    failed = run(Put(path=str(file), content="x", mode="0600", owner="nobody-at-all", group="nogroup"))
+    assert failed is not None
+    assert not file.exists()
+    assert (tmp_path / "secret.conf.ongpu-new").stat().st_mode & 0o077 == 0
 
 
 @given(st.text())

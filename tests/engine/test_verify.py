@@ -57,7 +57,8 @@ def saying(monkeypatch: pytest.MonkeyPatch, *verdicts: ModelVerdict) -> None:
 
 
 def run(proving: Proving, models: dict[str, Any]) -> State:
-    proving.data["gpu1"] = {"ongpu": {"ollama": {"release": "0.32.15"}, "models": models}}
+    # expect.gpus is 0: these hosts are made up, and no GPU answers there
+    proving.data["gpu1"] = {"ongpu": {"ollama": {"release": "0.32.15"}, "models": models, "expect": {"gpus": 0}}}
     return proving.run("gpu1")
 
 
@@ -96,10 +97,15 @@ def test_what_is_not_proven_fails_the_host_with_one_sentence(
     assert cell_of(host).broken == (code is Exit.FINDINGS)
 
 
-def test_without_declared_models_the_host_is_not_asked(proving: Proving) -> None:
+def test_without_declared_models_nothing_is_loaded_but_the_gpus_are_looked_at(
+    proving: Proving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(proof, "missing_gpus", lambda count, name, snapshot: asked.append(count))
     (host,) = run(proving, {}).inventory
     assert cell_of(host).trouble is None
     assert LOOKED not in LocalShell.execs["gpu1"]
+    assert asked == [0]
 
 
 def test_a_bug_is_one_hosts_trouble(proving: Proving, monkeypatch: pytest.MonkeyPatch) -> None:

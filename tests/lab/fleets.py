@@ -31,7 +31,7 @@ class Controller:
     inventory: Path
 
     def ongpu(self, *words: str, timeout: float = 600, **environment: str) -> subprocess.CompletedProcess[str]:
-        return self._run([str(BIN / "ongpu"), *words, "-i", "inventory.py"], timeout, environment)
+        return self._run(self._ongpu(words), timeout, environment)
 
     def pyinfra(
         self, *words: str, deploy: str = "deploys/gpu.py", says: str = "", timeout: float = 600
@@ -48,10 +48,14 @@ class Controller:
     def start(self, *words: str) -> subprocess.Popen[str]:
         """`ongpu ...` in the background, for tests that kill it or change something under it."""
         return subprocess.Popen(
-            [str(BIN / "ongpu"), *words, "-i", "inventory.py"],
+            self._ongpu(words),
             cwd=TOP, env=self._environment({}), text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
+
+    def _ongpu(self, words: tuple[str, ...]) -> list[str]:
+        own = ["--history", str(self.inventory.parent / "history")] if words[0] == "apply" else []
+        return [str(BIN / "ongpu"), *words, *own, "-i", "inventory.py"]
 
     def _run(
         self, argv: list[str], timeout: float, environment: Mapping[str, str], says: str = ""

@@ -121,14 +121,18 @@ def test_a_plan_that_is_outdated_when_it_is_confirmed_is_not_exceeded(
     on.report("apply", "-y")
     proven.out("rm /etc/systemd/system/ollama.service.d/50-ongpu.conf && systemctl daemon-reload")  # something to do
     prompt = "Make these changes?" if way == "ongpu" else "Press enter to execute"
-    argv = [BIN / "ongpu", "apply"] if way == "ongpu" else [BIN / "pyinfra", "inventory.py", "deploys/gpu.py"]
+    argv = (
+        [BIN / "ongpu", "apply", "--history", on.inventory.parent]
+        if way == "ongpu"
+        else [BIN / "pyinfra", "inventory.py", "deploys/gpu.py"]
+    )
 
     def meanwhile() -> None:
         proven.out("usermod -G '' ollama; HOME=/root ollama rm llama3.2:3b")
 
     answer = "y\n" if way == "ongpu" else "\n"
     code, screen = _confirm([str(word) for word in argv], on, prompt, answer, meanwhile)
-    assert "this was not in the plan that you confirmed; run again to see the new plan" in screen, screen
+    assert "this was not in the plan that was shown; run again to see the new plan" in screen, screen
     assert "Traceback" not in screen
     assert code == (4 if way == "ongpu" else 1), screen
     assert proven.run("HOME=/root ollama list | grep -c llama").stdout.strip() == "0"

@@ -18,8 +18,14 @@ import pytest
 
 from ongpu.plan.types import Run
 
-SHELLS = [  # the first is the default; the others are slow
-    pytest.param(name, marks=pytest.mark.skipif(shutil.which(name.split()[0]) is None, reason=f"no {name} here"))
+SHELLS = [
+    pytest.param(
+        name,
+        marks=[
+            pytest.mark.skipif(shutil.which(name.split()[0]) is None, reason=f"no {name} here"),
+            *([] if name == "dash" else [pytest.mark.slow]),  # dash is Debian's /bin/sh
+        ],
+    )
     for name in ("dash", "bash", "busybox sh")
 ]
 

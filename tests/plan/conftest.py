@@ -15,8 +15,7 @@ settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 
-# In dash, Debian's /bin/sh, by default; in the others where time does not matter.
-@pytest.fixture(params=[SHELLS[0], *(pytest.param(shell, marks=pytest.mark.slow) for shell in SHELLS[1:])])
+@pytest.fixture(params=SHELLS)
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
     """In each shell that a host may have as /bin/sh."""
     return Bench(tmp_path, request.param)

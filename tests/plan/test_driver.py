@@ -48,7 +48,7 @@ def test_with_the_lists_there_the_exact_version_is_shown() -> None:
     host.packages.clear()
     host.loaded, host.uvm = "", False
     (change,) = planned(host).of("driver").changes
-    assert change.summary == "driver 580.95.05 (nvidia-driver-cuda, nvidia-kernel-open-dkms)"
+    assert change.summary == "install 580.95.05 (nvidia-driver-cuda, nvidia-kernel-open-dkms)"
     assert change.interrupts is Interrupts.NONE
 
 
@@ -63,12 +63,24 @@ def test_a_working_driver_is_replaced_only_where_a_reboot_is_allowed() -> None:
     assert (host.loaded, host.boots) == ("580.95.05", 2)
 
 
+def test_the_other_flavour_goes_in_the_same_step_and_its_module_by_a_reboot() -> None:
+    host = configured_host()
+    other = spec(driver={"modules": "proprietary", "reboot": "window"})
+    (change,) = planned(host, other).of("driver").changes
+    assert change.summary == "580.95.05 with the proprietary kernel module (nvidia-kernel-dkms)"
+    (install,) = [step for step in change.steps if isinstance(step, Run)]
+    wanted = next(line for line in (install.stdin or "").splitlines() if line.startswith("INSTALL="))
+    assert "nvidia-kernel-dkms=580.95.05-1" in wanted
+    assert "nvidia-kernel-open-dkms-" in wanted
+    assert "nvidia-kernel-open-dkms=" not in wanted
+
+
 def test_the_replacement_waits_until_nothing_is_served() -> None:
     host = configured_host(OLD)
     for change in planned(host, UPGRADE).of("repository").changes:
         host.apply(change)
     (change,) = planned(host, UPGRADE).of("driver").changes
-    assert change.summary == "driver 570.195.03 -> 580.95.05"
+    assert change.summary == "570.195.03 -> 580.95.05"
     assert isinstance(change.steps[0], Drain)
     assert change.interrupts is Interrupts.REBOOT
 

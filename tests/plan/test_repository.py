@@ -16,9 +16,7 @@ def test_a_blank_host_gets_key_lists_source_and_the_pin_last() -> None:
         "add https://repo.example/debian12/x86_64/ to apt's sources",
         paths.APT_PIN,
     ]
-    assert change.summary == (
-        f"NVIDIA repository: signing key {FINGERPRINT}, source https://repo.example/debian12/x86_64/, pin to 580"
-    )
+    assert change.summary == (f"signing key {FINGERPRINT}, source https://repo.example/debian12/x86_64/, pin to 580")
     assert "Pin: version 580.*" in change.diff
     assert not change.interrupts
 
@@ -70,9 +68,7 @@ def test_a_source_that_the_host_has_already_is_used_not_repeated() -> None:
 
 def test_another_branch_moves_the_pin_and_reads_the_lists_first() -> None:
     (change,) = planned(configured_host(), spec(driver={"branch": "590"})).of("repository").changes
-    assert change.summary == (
-        "NVIDIA repository: pin to 590, package lists (nvidia-driver-cuda: 580.95.05 is offered, 590 is declared)"
-    )
+    assert change.summary == ("pin to 590, package lists (nvidia-driver-cuda: 580.95.05 is offered, 590 is declared)")
     assert [type(step) for step in change.steps] == [Run, Put]
 
 

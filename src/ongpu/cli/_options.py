@@ -7,14 +7,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from ongpu.errors import OngpuError
 from ongpu.host.result import FleetResult, HostResult
-from ongpu.report import formats, renderer
+from ongpu.report import exit_code, formats, renderer, trouble
 
 if TYPE_CHECKING:
     from ongpu.fleet.session import Options
@@ -22,26 +23,75 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+inventory_option = click.option(
+    "-i",
+    "--inventory",
+    default="inventory.py",
+    show_default=True,
+    help="A pyinfra inventory, a fleet.yaml, or a directory of such files; without inventory.py: ./inventory.",
+)
+timeout_option = click.option(
+    "--timeout", default=900, show_default=True, type=click.IntRange(1), help="Seconds per host."
+)
+
+
 def fleet_options(function: F) -> F:
-    """HOST…, --inventory, --limit, --format, --out, --parallel, --timeout."""
+    """HOST…, --inventory, --limit, --format, --out, --parallel."""
+    function = _in_the_formats_words(function)
     for option in (
         click.argument("hosts", nargs=-1, metavar="[HOST]..."),
-        click.option("-i", "--inventory", default="inventory.py", show_default=True, help="Any pyinfra inventory."),
+        inventory_option,
         click.option("--limit", multiple=True, help="Host pattern or group; may be given several times."),
         click.option("--format", "fmt", default="table", type=click.Choice(formats()), show_default=True),
         click.option("--out", multiple=True, metavar="FORMAT=PATH", help="Also write a report to a file."),
         click.option("--parallel", default=50, show_default=True, type=click.IntRange(1, 1000)),
-        click.option("--timeout", default=900, show_default=True, type=click.IntRange(1), help="Seconds per host."),
     ):
         function = option(function)
     return function
+
+
+def _in_the_formats_words(function: F) -> F:
+    """`--format nagios` has exit codes of its own, also for what stops ongpu: else 1 would be read as a warning."""
+
+    @wraps(function)
+    def guarded(*args: Any, **values: Any) -> int:
+        try:
+            return int(function(*args, **values))
+        except click.Abort:
+            raise
+        except Exception as error:
+            told = trouble(values["fmt"], _sentence(error))
+            if told is None:
+                raise
+            click.echo(told[0], nl=False)
+            return told[1]
+
+    return cast("F", guarded)
+
+
+def _sentence(error: Exception) -> str:
+    match error:
+        case OngpuError():
+            return str(error)
+        case click.ClickException():
+            return error.format_message()
+        case _:
+            return f"bug, please report: {error!r}"
 
 
 def options(inventory: str, hosts: tuple[str, ...], limit: tuple[str, ...], parallel: int, timeout: int) -> Options:
     """The session's options. pyinfra is imported here, not at start-up."""
     from ongpu.fleet.session import Options
 
+    inventory = found(inventory)
     return Options(inventory=inventory, limit=(*hosts, *limit), parallel=parallel, seconds=timeout)
+
+
+def found(inventory: str) -> str:
+    """The inventory; without the default inventory.py the directory `inventory`, if there is one."""
+    if inventory == "inventory.py" and not Path(inventory).exists() and Path("inventory").is_dir():
+        return "inventory"
+    return inventory
 
 
 def parse_outs(outs: Iterable[str]) -> list[tuple[str, Path]]:
@@ -51,8 +101,11 @@ def parse_outs(outs: Iterable[str]) -> list[tuple[str, Path]]:
         name, mark, path = out.partition("=")
         if not mark or not path or name not in formats():
             raise OngpuError(f"--out {out}: expected FORMAT=PATH with a format of {', '.join(formats())}")
-        if not Path(path).parent.is_dir():
-            raise OngpuError(f"--out {out}: the directory {Path(path).parent} does not exist")
+        directory = Path(path).parent
+        if not directory.is_dir():
+            raise OngpuError(f"--out {out}: the directory {directory} does not exist")
+        if not os.access(directory, os.W_OK | os.X_OK) or Path(path).is_dir():
+            raise OngpuError(f"--out {out}: {directory if not Path(path).is_dir() else path} cannot be written to")
         pairs.append((name, Path(path)))
     return pairs
 
@@ -74,15 +127,21 @@ def gather(command: str, results: Iterable[HostResult], progress: bool = True) -
 
 def finish(result: FleetResult, fmt: str, outs: list[tuple[str, Path]]) -> int:
     """Writes the reports and gives the exit code."""
+    click.echo(renderer(fmt)(result), nl=False)  # first: nothing that happens to a file takes it away
     for name, path in outs:
         write_atomically(path, renderer(name)(result))
-    click.echo(renderer(fmt)(result), nl=False)
-    return int(result.exit_code)
+    click.echo(renderer(fmt)(result), nl=False)  # first: nothing that happens to a file takes it away
+    for name, path in outs:
+        write_atomically(path, renderer(name)(result))
+    return exit_code(fmt, result)
 
 
 def write_atomically(path: Path, text: str) -> None:
     """A reader sees the old file or the new one, never half of it."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise OngpuError(f"cannot write {path}: {error.strerror}") from None
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)

@@ -6,6 +6,7 @@ GPU. The same deploy as `pyinfra inventory.py deploys/gpu.py`, with batches and 
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ongpu.cli._options import finish, fleet_options, gather, options, parse_outs
-from ongpu.errors import ConfigError
+from ongpu.errors import ConfigError, Exit, NotConfirmed
+from ongpu.history.spans import record
 from ongpu.history.store import State, Store
 from ongpu.host.result import HostResult
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from ongpu.fleet.session import Options
     from ongpu.spec.model import Rollout
 
+PLAN_SECONDS = 900  # for one host's plan; what is done then has its own limit, step by step
 _DONE: dict[str, State] = {"ok": "completed"}
 
 
@@ -36,17 +39,17 @@ def command(
     fmt: str,
     out: tuple[str, ...],
     parallel: int,
-    timeout: int,
     yes: bool,
     history: Path | None,
 ) -> int:
     outs = parse_outs(out)
-    chosen = options(inventory, hosts, limit, parallel, timeout)
+    chosen = options(inventory, hosts, limit, parallel, PLAN_SECONDS)
     place = history or Path(inventory).resolve().parent / "history"
-    from ongpu.fleet.apply import shown_in
+    from ongpu.fleet.apply import apply_fleet, shown_in
     from ongpu.fleet.lock import controller_lock
     from ongpu.fleet.read import plan_fleet
 
+    _show_progress()
     with controller_lock(place / "apply.lock"):
         planned = gather("plan", plan_fleet(chosen), progress=False)
         _show(planned.hosts)
@@ -55,12 +58,20 @@ def command(
         names = [host.host for host in planned.hosts]
         store = Store(place / "ongpu.sqlite3")
         run = store.begin("apply", names)
-        from ongpu.fleet.apply import apply_fleet
-
         streamed = apply_fleet(chosen, shown_in(planned.hosts), _rollout(chosen), names)
-        result = gather("apply", _logged(streamed, store, run, names))
+        try:
+            result = gather("apply", _logged(streamed, store, run, names))
+        except KeyboardInterrupt:
+            store.finish(run, int(Exit.INTERRUPTED))
+            raise
         store.finish(run, int(result.exit_code))
     return finish(result, fmt, outs)
+
+
+def _show_progress() -> None:
+    """What is done, as it is done, for somebody who watches: an operation of a whole fleet takes minutes."""
+    if sys.stderr.isatty():
+        logging.getLogger("pyinfra").setLevel(logging.INFO)
 
 
 def _show(planned: tuple[HostResult, ...]) -> None:
@@ -73,7 +84,8 @@ def _show(planned: tuple[HostResult, ...]) -> None:
 def _confirm() -> None:
     if not sys.stdin.isatty():
         raise ConfigError("there is no terminal to confirm the plan on; pass --yes to go on without asking")
-    click.confirm("Make these changes?", abort=True, err=True)
+    if not click.confirm("Make these changes?", err=True):
+        raise NotConfirmed("nothing was changed")
 
 
 def _rollout(chosen: Options) -> Rollout:
@@ -93,8 +105,19 @@ def _rollout(chosen: Options) -> Rollout:
 
 def _logged(streamed: Iterator[HostResult], store: Store, run: str, names: list[str]) -> Iterator[HostResult]:
     """Writes each host's state: processing before the first result, completed or error with its message after."""
+    waiting = dict.fromkeys(names)
     for name in names:
         store.note(run, name, "processing")
-    for result in streamed:
-        store.note(run, result.host, _DONE.get(result.verdict, "error"), result.summary)
-        yield result
+    try:
+        for result in streamed:
+            waiting.pop(result.host, None)
+            store.note(run, result.host, _DONE.get(result.verdict, "error"), result.summary)
+            if not store.broken:
+                record(store, "apply", [result])
+            yield result
+    except KeyboardInterrupt:
+        for name in waiting:
+            store.note(run, name, "error", "interrupted; a step that was running may still be going on")
+        told = f"{len(names) - len(waiting)} of {len(names)} hosts done; on the others a step may still be going on"
+        click.echo(f"ongpu: {told}. Run again to go on from there.", err=True)
+        raise

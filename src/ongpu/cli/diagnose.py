@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import click
 
-from ongpu.cli._options import finish, fleet_options, gather, options, parse_outs
+from ongpu.cli._options import finish, fleet_options, gather, options, parse_outs, timeout_option
 
 
 @click.command("diagnose", help=__doc__)
 @fleet_options
+@timeout_option
 @click.option("--from", "sources", multiple=True, metavar="FILE|DIR|-", help="Offline evidence; may be repeated.")
 def command(
     hosts: tuple[str, ...],

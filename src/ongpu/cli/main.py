@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -62,11 +63,16 @@ def cli(verbose: int) -> None:
     """
     level = [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
     logging.basicConfig(stream=sys.stderr, level=level, format="%(message)s")
-    logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # speaks in tracebacks; our sentences say the same
+
+
+def _terminate(number: int, frame: object) -> None:
+    """As the key Ctrl-C: what is running is recorded, and said."""
+    raise KeyboardInterrupt
 
 
 def main() -> None:
     """The console script. Usage errors exit with 1, not click's 2: 2 means drift here."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import click
 
-from ongpu.cli._options import finish, fleet_options, gather, options, parse_outs
+from ongpu.cli._options import finish, fleet_options, gather, options, parse_outs, timeout_option
 
 
 @click.command("plan", help=__doc__)
 @fleet_options
+@timeout_option
 def command(
     hosts: tuple[str, ...],
     inventory: str,

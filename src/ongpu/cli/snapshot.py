@@ -10,13 +10,13 @@ import json
 
 import click
 
-from ongpu.cli._options import options
+from ongpu.cli._options import inventory_option, options
 from ongpu.errors import Exit, worst
 
 
 @click.command("snapshot", help=__doc__)
 @click.argument("hosts", nargs=-1, metavar="[HOST]...")
-@click.option("-i", "--inventory", default="inventory.py", show_default=True, help="Any pyinfra inventory.")
+@inventory_option
 @click.option("--limit", multiple=True, help="Host pattern or group; may be given several times.")
 @click.option("--parallel", default=50, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--timeout", default=120, show_default=True, type=click.IntRange(1), help="Seconds per host.")

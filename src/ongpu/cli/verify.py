@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import click
 
-from ongpu.cli._options import finish, fleet_options, gather, options, parse_outs
+from ongpu.cli._options import finish, fleet_options, gather, options, parse_outs, timeout_option
 
 
 @click.command("verify", help=__doc__)
 @fleet_options
+@timeout_option
 @click.option("--load", is_flag=True, help="Load declared models that are not resident.")
 def command(
     hosts: tuple[str, ...],

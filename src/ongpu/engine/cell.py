@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ongpu.errors import ConfigError, Exit
-from ongpu.host.result import ModelResult, PlannedChange
+from ongpu.host.result import Finding, ModelResult, PlannedChange, Unknown
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.plan.types import Interrupts
 from ongpu.spec import from_data
@@ -38,8 +38,10 @@ class Cell:
     shown: dict[str, Interrupts] | None = None
     changes: dict[tuple[str, str], PlannedChange] = field(default_factory=dict)
     models: tuple[ModelResult, ...] = ()
+    gpus: Finding | Unknown | None = None  # what is wrong with the expected GPUs
     trouble: Trouble | None = None
     broken: bool = False  # an interrupting change, or the proof after it, failed: counted by the breaker
+    told: set[str] = field(default_factory=set)  # what a dry run has said already
     looks: int = 0
 
     def note(self, change: PlannedChange) -> None:

@@ -51,10 +51,22 @@ def converge(resource: str) -> Generator[FunctionCommand, None, None]:
         else:
             yield from _show(host, cell, resource, todo)
     except OngpuError as error:
-        yield failure(host, str(error), error.exit_code)
+        yield from _stop(host, str(error), error.exit_code)
     except Exception as error:
         log.debug("ongpu bug", exc_info=True)
-        yield failure(host, f"{resource}: ongpu bug, please report: {error!r}", Exit.ERROR)
+        yield from _stop(host, f"{resource}: ongpu bug, please report: {error!r}", Exit.ERROR)
+
+
+def _stop(host: Host, sentence: str, code: Exit) -> Generator[FunctionCommand, None, None]:
+    """The host fails when this is executed. In a dry run it is told, once, and is no change."""
+    if context.state.is_executing:
+        yield failure(host, sentence, code)
+        return
+    cell = cell_of(host)
+    if sentence not in cell.told:
+        cell.told.add(sentence)
+        host.log_styled(sentence, fg="yellow", log_func=log.warning)
+    host.noop(sentence)
 
 
 def _show(host: Host, cell: Cell, resource: str, todo: Plan) -> Generator[FunctionCommand, None, None]:
@@ -74,7 +86,7 @@ def _show(host: Host, cell: Cell, resource: str, todo: Plan) -> Generator[Functi
     cell.shown = cell.shown or {}
     if todo.empty:
         host.noop(f"{resource} is as declared")
-    else:
+    elif todo.changes or todo.deferred:
         cell.shown[resource] = todo.interrupts
         yield FunctionCommand(_never, (), {})  # marks "will change"; at execute the generator starts anew
 
@@ -114,7 +126,7 @@ def _not_allowed(host: Host, cell: Cell, change: Change) -> str:
         return ""  # -y: no plan was shown, the spec's own policy is the limit
     allowed = cell.shown.get(change.resource)
     if allowed is None or change.interrupts > allowed:
-        return f"{change.summary}: this was not in the plan that you confirmed; run again to see the new plan"
+        return f"{change.summary}: this was not in the plan that was shown; run again to see the new plan"
     return ""
 
 

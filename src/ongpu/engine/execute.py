@@ -11,6 +11,7 @@ from ongpu.engine.reboot import reboot
 from ongpu.engine.remote import run_script
 from ongpu.engine.steps import build, outcome, seconds_of
 from ongpu.errors import Exit
+from ongpu.host.duration import in_words
 from ongpu.plan.types import Change, Drain, Put, Reboot, Remove, Run, Step
 from ongpu.probe import busy
 
@@ -71,7 +72,7 @@ def drain(host: Host, step: Drain) -> Trouble | None:
                     return None
                 continue
             case busy.Busy(why=why):
-                quiet, state = 0, f"still busy after {step.limit}: {why}"
+                quiet, state = 0, f"still busy after {in_words(step.limit)}: {why}"
             case busy.Blind(why=why):
                 quiet, state = 0, f"cannot tell whether something is being served: {answer.failure or why}"
         if time.monotonic() >= deadline:

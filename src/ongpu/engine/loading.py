@@ -26,6 +26,7 @@ from ongpu.proof import names
 
 NAME = "load"
 SECONDS = 740  # for all models together: a cold 70B model from a slow disk takes minutes
+ASK_SECONDS = 45  # for all models together where nothing is loaded: a server that does not answer holds up no look
 RESIDENT_SECONDS = 60  # for a model that is resident: somebody else may be served first
 LEAST = 5  # seconds; with less left, nothing more is loaded: closing the connection would abort the load
 TOKENS = 32
@@ -150,7 +151,11 @@ class Setting:
 def text(wanted: tuple[Wanted, ...], setting: Setting, load: bool) -> str:
     """The whole script as POSIX sh. Another script may follow it: it ends in a subshell of its own."""
     section = Section(
-        name=NAME, shell=_shell(wanted, setting, load), parse=_keep, seconds=SECONDS + 20, max_bytes=2_000_000
+        name=NAME,
+        shell=_shell(wanted, setting, load),
+        parse=_keep,
+        seconds=SECONDS + 20 if load else ASK_SECONDS,
+        max_bytes=2_000_000,
     )
     return f"(\n{build((section,))})\n"
 

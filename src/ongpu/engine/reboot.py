@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ongpu.engine.cell import Trouble
 from ongpu.engine.remote import run_script
 from ongpu.errors import Exit
+from ongpu.host.duration import in_words
 from ongpu.plan.types import Reboot
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def reboot(host: Host, step: Reboot) -> Trouble | None:
             return None
         if new == old:
             last = "it did not go down"
-    return Trouble(f"rebooted, but not back within {step.limit}: {last}", Exit.FINDINGS)
+    return Trouble(f"rebooted, but not back within {in_words(step.limit)}: {last}", Exit.FINDINGS)
 
 
 def _boot_id(host: Host) -> tuple[str, str]:

@@ -13,6 +13,8 @@ from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
 from pyinfra.api.command import StringCommand
 
 from ongpu.engine import workarounds as workarounds
+from ongpu.engine.alive import watched
+from ongpu.errors import OngpuError
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -38,14 +40,26 @@ def _connector_arguments(host: Host) -> dict[str, Any]:
 def run_script(host: Host, script: str, seconds: int) -> Answer:
     """Run a POSIX sh script on the host in one exec. Never raises for anything that the host or network does."""
     arguments = _connector_arguments(host) | {"_stdin": script, "_timeout": seconds, "_success_exit_codes": None}
-    try:
-        ok, output = host.run_shell_command(StringCommand("sh", "-s"), **arguments)
-    except TimeoutError:
-        return Answer("", f"no answer within {seconds} s")
-    except Exception as error:  # noqa: BLE001 - paramiko, sockets, sudo prompts without a terminal: all one host's
-        return Answer("", _in_words(error))
+    with watched(host) as watch:
+        try:
+            ok, output = host.run_shell_command(StringCommand("sh", "-s"), **arguments)
+        except TimeoutError:
+            return Answer("", watch.reason or f"no answer within {seconds} s")
+        except Exception as error:  # noqa: BLE001 - paramiko, sockets, sudo prompts without a terminal: all one host's
+            return Answer("", watch.reason or _in_words(error))
+    if watch.reason:
+        return Answer(output.stdout, watch.reason)
+    if not ok and _is_closed(host):
+        return Answer(output.stdout, "the connection was closed by the host")
     failure = "" if ok else _last_line(output.stderr) or _last_line(output.stdout) or "the shell failed silently"
     return Answer(output.stdout, failure)
+
+
+def _is_closed(host: Host) -> bool:
+    """Only SSH connections tell."""
+    client = getattr(host.connector, "client", None)
+    transport = client.get_transport() if client is not None else None
+    return transport is not None and not transport.is_active()
 
 
 def _last_line(text: str) -> str:
@@ -54,6 +68,8 @@ def _last_line(text: str) -> str:
 
 
 def _in_words(error: Exception) -> str:
+    if isinstance(error, OngpuError):
+        return str(error)
     if isinstance(error, EOFError):
         return "the connection was closed, or sudo asked for a password and there is no terminal to ask on"
     return f"{type(error).__name__}: {error}".rstrip(": ")

@@ -23,19 +23,21 @@ PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export 
 umask 022
 N=$(od -An -N8 -tx1 /dev/urandom 2>/dev/null | tr -d ' \n'); [ -n "$N" ] || N=x$$
 printf '@@ongpu 1 %s\n@@%s section steps\n' "$N" "$N"
-[ "$(id -u)" = 0 ] || { printf '@@%s part root\n@@%s rc 77\n' "$N" "$N"; exit 0; }
+end() { printf '\n@@%s done steps\n@@%s end\n' "$N" "$N"; exit 0; }
+refuse() { printf '@@%s part %s\n%s\n@@%s rc %s\n' "$N" "$1" "$2" "$N" "$3"; end; }
+[ "$(id -u)" = 0 ] || refuse root 'not root' 77
 """
 
-_LOCK = f"""mkdir -p {STATE_DIR} || {{ printf '@@%s part lock\\nno {STATE_DIR}\\n@@%s rc 73\\n' "$N" "$N"; exit 0; }}
+_LOCK = f"""said=$(mkdir -p {STATE_DIR} 2>&1) || refuse lock "$said" 73
 if command -v flock >/dev/null 2>&1; then
   exec 9>{LOCK}
-  flock -n 9 || {{ printf '@@%s part lock\\n@@%s rc {LOCKED}\\n' "$N" "$N"; exit 0; }}
+  flock -n 9 || refuse lock 'held' {LOCKED}
 fi
 step() {{ printf '\\n@@%s part %s\\n' "$N" "$1"; shift; ( "$@" ) 2>&1 9>&-; rc=$?
   printf '\\n@@%s rc %s\\n' "$N" "$rc"; [ "$rc" = 0 ]; }}
 """
 
-_TAIL = r"""printf '\n@@%s done steps\n@@%s end\n' "$N" "$N"
+_TAIL = r"""end
 } </dev/null 2>&1 | tr '\000\200-\377' '?'
 """
 
@@ -140,9 +142,10 @@ def _put(step: Put) -> str:
         [
             _keep(step.path),
             f"mkdir -p {shlex.quote(step.path.rpartition('/')[0])} || exit 1",
-            f"cat >{new} <<'{_end(step.content)}' || exit 1",
+            f"( umask 077; cat >{new} ) <<'{_end(step.content)}' || exit 1",  # its mode comes before its place
             _closed(step.content).rstrip("\n"),
-            f"chmod {step.mode} {new} && chown {step.owner}:{step.group} {new} && sync {new} 2>/dev/null; "
+            f"chown {step.owner}:{step.group} {new} && chmod {step.mode} {new} || exit 1",
+            f"sync {new} 2>/dev/null || :",
             f"mv -f {new} {p}",
         ]
     )

@@ -16,8 +16,9 @@ from ongpu.engine.look import read, remember, snapshot
 from ongpu.engine.proving import declared, load_script, testimony
 from ongpu.engine.remote import Answer, run_script
 from ongpu.errors import Exit, OngpuError
-from ongpu.host.result import ModelResult
+from ongpu.host.result import Finding, ModelResult, Unknown
 from ongpu.probe.decode import script
+from ongpu.proof.expected import missing_gpus
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -28,23 +29,24 @@ LOAD_SECONDS = 900  # a cold 70B model from a slow disk takes minutes
 
 
 def prove_now(host: Host, load: bool) -> tuple[ModelResult, ...]:
-    """Every declared model's verdict, kept in the host's cell. One exec; two when the host was not yet looked at.
+    """Every declared model's verdict and the expected GPUs, kept in the host's cell. One exec; two when the host was
+    not yet looked at.
 
     Raises ConfigError when the host has no valid spec.
     """
     cell, spec = cell_of(host), spec_of(host)
     models = declared(spec)
-    if not models:
-        return ()
-    before = snapshot(host)
-    loading, looking = _two(run_script(host, load_script(spec, before, load) + script(), LOAD_SECONDS))
-    after = read(looking)
-    remember(host, after)
-    cell.models = testimony(models, after, loading.text)
+    if models:
+        before = snapshot(host)
+        loading, looking = divide(run_script(host, load_script(spec, before, load) + script(), LOAD_SECONDS))
+        after = read(looking)
+        remember(host, after)
+        cell.models = testimony(models, after, loading.text)
+    cell.gpus = missing_gpus(spec.expect.gpus, spec.expect.name, snapshot(host))
     return cell.models
 
 
-def _two(answer: Answer) -> tuple[Answer, Answer]:
+def divide(answer: Answer) -> tuple[Answer, Answer]:
     """The load script's answer and the probe's: each begins with its own first line."""
     starts = [match.start() for match in _FIRST_LINE.finditer(answer.text)]
     if len(starts) < 2:
@@ -68,7 +70,7 @@ def verify(load: bool = True) -> Generator[FunctionCommand, None, None]:
         if sentence := _objection(cell, results):
             yield failure(host, *sentence)
         elif not results:
-            host.noop("no model is declared")
+            host.noop("no model is declared: nothing to prove")
     except OngpuError as error:
         yield failure(host, str(error), error.exit_code)
     except Exception as error:  # else one host's bug stops the fleet: pyinfra re-raises it for all
@@ -79,9 +81,13 @@ def verify(load: bool = True) -> Generator[FunctionCommand, None, None]:
 def _objection(cell: Cell, results: tuple[ModelResult, ...]) -> tuple[str, Exit] | None:
     bad = [result for result in results if result.verdict in ("not_verified", "disagreement")]
     unsure = [result for result in results if result.verdict == "unknown"]
+    if isinstance(cell.gpus, Finding):
+        return "; ".join([cell.gpus.summary, *(result.summary for result in bad)]), Exit.FINDINGS
     if bad:
         cell.broken = True
         return "; ".join(result.summary for result in bad), Exit.FINDINGS
     if unsure:
         return "; ".join(result.summary for result in unsure), Exit.UNKNOWN
+    if isinstance(cell.gpus, Unknown):
+        return f"{cell.gpus.what}: {cell.gpus.why}", Exit.UNKNOWN
     return None

@@ -3,24 +3,55 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
+from select import select  # gevent's: pyinfra has patched it before the engine is imported
 from typing import Any
 
-from paramiko.proxy import ProxyCommand
+import pyinfra.connectors.util
+from paramiko import proxy
+from paramiko.ssh_exception import ProxyCommandFailure
+
+from ongpu.errors import HostError
 
 
-def close_ended_proxies_quietly() -> None:
-    """A ProxyCommand that has ended (host down, reboot) makes paramiko 4.0's `close` raise ProcessLookupError; at the
-    end of the run that is a traceback on the operator's screen, after all was said (paramiko/proxy.py)."""
-    close = ProxyCommand.close
-    if getattr(close, "ongpu", False):
-        return
+def mend_proxy_commands() -> None:
+    """ProxyCommand and ProxyJump, paramiko 4.0 (paramiko/proxy.py).
 
-    def quiet(self: Any) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            close(self)
-
-    quiet.ongpu = True  # type: ignore[attr-defined]
-    ProxyCommand.close = quiet  # type: ignore[method-assign]
+    - `recv` takes the end of the proxy's output for "nothing yet" and reads it again, for ever and without a pause:
+      a host that goes down in the middle of a command would hang the run.
+    - `close` raises ProcessLookupError for a proxy that has ended: a traceback after all is said.
+    """
+    proxy.ProxyCommand.recv = _recv  # type: ignore[method-assign]
+    proxy.ProxyCommand.close = _close  # type: ignore[method-assign]
 
 
-close_ended_proxies_quietly()
+def _recv(self: Any, size: int) -> bytes:
+    """As a socket's: what is there, empty at the end, TimeoutError when nothing came in time."""
+    try:
+        ready, _, _ = select([self.process.stdout], [], [], self.timeout)
+        if ready:
+            return os.read(self.process.stdout.fileno(), size)
+    except (OSError, ValueError) as error:
+        raise ProxyCommandFailure(" ".join(self.cmd), str(error)) from error
+    raise TimeoutError
+
+
+def _close(self: Any) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        self.process.terminate()
+
+
+def never_ask_for_passwords() -> None:
+    """Where sudo wants a password, pyinfra 3.10 asks for it on the terminal, host by host, or fails with an EOFError
+    without one (connectors/util.py). A check that cron runs must do the same on a terminal: say so, and go on."""
+
+    def refuse(prompt: str = "", stream: object = None) -> str:
+        raise HostError("sudo: a password is required")
+
+    vars(pyinfra.connectors.util)["getpass"] = refuse
+
+
+mend_proxy_commands()
+# It logs the traceback of every host that is down; pyinfra and ongpu say the same in one line.
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)

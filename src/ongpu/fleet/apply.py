@@ -57,7 +57,8 @@ def apply_fleet(options: Options, shown: Shown, rollout: Rollout, names: Sequenc
     allowed = share(rollout.max_failures, len(names))
     for number, batch in enumerate(batches(names, rollout), start=1):
         if number > 1 and bad > allowed:
-            why = f"not started: {bad} hosts failed before and rollout.max_failures is {rollout.max_failures}"
+            hosts = "1 host" if bad == 1 else f"{bad} hosts"
+            why = f"not started: {hosts} failed before and rollout.max_failures is {rollout.max_failures}"
             for name in batch:
                 yield HostResult(host=name, verdict="refused", summary=why, error=why)
             continue
@@ -75,6 +76,9 @@ def _one_batch(options: Options, shown: Shown, batch: Sequence[str]) -> Iterator
     try:
         if len(missed) < len(hosts):
             _run(state)
+    except KeyboardInterrupt:
+        state.pool.kill(timeout=2)  # before the connections are closed under them: no false sentences
+        raise
     finally:
         for host in hosts:
             disconnect(host)

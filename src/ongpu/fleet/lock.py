@@ -8,14 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ongpu.errors import Refused
+from ongpu.errors import ConfigError, Refused
 
 
 @contextmanager
 def controller_lock(path: Path) -> Iterator[None]:
-    """Raises Refused, naming the holder's pid, when another run holds the lock."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
+    """Raises Refused, naming the holder's pid, when another run holds the lock; ConfigError when it cannot be made."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+")
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be written ({error.strerror}); choose another directory with --history", str(path)
+        ) from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -10,7 +10,7 @@ from ongpu.engine.converge import plan_of
 from ongpu.engine.look import snapshot
 from ongpu.engine.verify import prove_now
 from ongpu.errors import OngpuError
-from ongpu.fleet.results import of_plan, of_run, unreached
+from ongpu.fleet.results import of_plan, of_run, undeclared, unreached
 from ongpu.fleet.session import Options, each, open_state
 from ongpu.host import codec
 from ongpu.host.redact import redact
@@ -27,7 +27,7 @@ def plan_fleet(options: Options) -> Iterator[HostResult]:
         try:
             return of_plan(host, plan_of(host))
         except OngpuError as error:
-            return unreached(host.name, str(error))
+            return undeclared(host.name, str(error))
 
     state, hosts = open_state(options)
     yield from each(state, hosts, options, work, lambda host, why: unreached(host.name, why))

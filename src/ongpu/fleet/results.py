@@ -7,15 +7,22 @@ from typing import TYPE_CHECKING
 
 from ongpu.engine.cell import Cell, cell_of
 from ongpu.errors import Exit
+from ongpu.fleet.facts import devices_of, facts_of
 from ongpu.host.reading import Known
-from ongpu.host.result import HostResult, HostVerdict, PlannedChange, Unknown
+from ongpu.host.result import Finding, HostResult, HostVerdict, PlannedChange, Unknown
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.plan.types import Plan
+from ongpu.proof.expected import missing_gpus
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
 
 _VERDICT: dict[Exit, HostVerdict] = {Exit.REFUSED: "refused", Exit.UNKNOWN: "unknown"}
+
+
+def undeclared(name: str, sentence: str) -> HostResult:
+    """A host without a valid spec: refused, by every verb."""
+    return HostResult(host=name, verdict="refused", summary=sentence, error=sentence)
 
 
 def unreached(name: str, sentence: str) -> HostResult:
@@ -28,6 +35,8 @@ def unreached(name: str, sentence: str) -> HostResult:
 def of_run(host: Host) -> HostResult:
     """After changes and proof."""
     cell = cell_of(host)
+    if cell.trouble and cell.spec is None:
+        return undeclared(host.name, cell.trouble.sentence)
     if cell.trouble:
         error = cell.trouble.sentence
         verdict, summary = _VERDICT.get(cell.trouble.code, "failed"), error
@@ -39,6 +48,10 @@ def of_run(host: Host) -> HostResult:
         verdict=verdict,
         summary=summary,
         gpus=gpus_of(cell.snapshot),
+        findings=(cell.gpus,) if isinstance(cell.gpus, Finding) else (),
+        unknowns=(cell.gpus,) if isinstance(cell.gpus, Unknown) else (),
+        devices=devices_of(cell.snapshot),
+        facts=facts_of(cell.snapshot),
         changes=tuple(cell.changes.values()),
         models=cell.models,
         error=error,
@@ -49,17 +62,47 @@ def judged(cell: Cell) -> tuple[HostVerdict, str]:
     """The verdict that the models' proofs give a host on which nothing failed."""
     counts = Counter(model.verdict for model in cell.models)
     bad = [model.summary for model in cell.models if model.verdict in ("not_verified", "disagreement")]
+    if isinstance(cell.gpus, Finding):
+        return "findings", cell.gpus.summary
     if bad:
         return "failed", bad[0]
     unsure = [model.summary for model in cell.models if model.verdict == "unknown"]
     if unsure:
         return "unknown", unsure[0]
-    return "ok", f"{counts['verified']} models, all on GPU" if cell.models else "as declared, no models declared"
+    if isinstance(cell.gpus, Unknown):
+        return "unknown", f"{cell.gpus.what}: {cell.gpus.why}"
+    if not cell.models:
+        return "ok", "no model is declared: nothing to prove"
+    count = counts["verified"]
+    return "ok", f"{count} model{'' if count == 1 else 's'}, all on GPU"
 
 
 def of_plan(host: Host, plan: Plan) -> HostResult:
     """Read-only: what apply would change."""
-    changes = tuple(
+    unknowns = unknowns_of(plan)
+    verdict, summary = _plan_verdict(plan)
+    cell = cell_of(host)
+    found = _expected(cell) if plan.empty else None  # before the driver is there, no GPU answers
+    if isinstance(found, Finding):
+        verdict, summary = "findings", found.summary
+    elif isinstance(found, Unknown):
+        verdict, summary, unknowns = "unknown", f"{found.what}: {found.why}", (*unknowns, found)
+    return HostResult(
+        host=host.name,
+        verdict=verdict,
+        summary=summary,
+        gpus=gpus_of(cell.snapshot),
+        devices=devices_of(cell.snapshot),
+        facts=facts_of(cell.snapshot),
+        findings=(found,) if isinstance(found, Finding) else (),
+        unknowns=unknowns,
+        changes=changes_of(plan),
+    )
+
+
+def changes_of(plan: Plan) -> tuple[PlannedChange, ...]:
+    """A plan as a report shows it."""
+    return tuple(
         [
             PlannedChange(
                 resource=c.resource, kind="change", summary=c.summary, diff=c.diff, interrupts=c.interrupts.word
@@ -72,16 +115,23 @@ def of_plan(host: Host, plan: Plan) -> HostResult:
         ]
         + [PlannedChange(resource=b.resource, kind="blocked", summary=b.why) for b in plan.blocked]
     )
-    unknowns = tuple(Unknown(what=b.resource, why=b.why) for b in plan.blocked if b.kind == "unknown")
-    verdict, summary = _plan_verdict(plan)
-    gpus = gpus_of(cell_of(host).snapshot)
-    return HostResult(host=host.name, verdict=verdict, summary=summary, gpus=gpus, changes=changes, unknowns=unknowns)
+
+
+def unknowns_of(plan: Plan) -> tuple[Unknown, ...]:
+    """What could not be planned because it could not be read."""
+    return tuple(Unknown(what=b.resource, why=b.why) for b in plan.blocked if b.kind == "unknown")
+
+
+def _expected(cell: Cell) -> Finding | Unknown | None:
+    if cell.spec is None or cell.snapshot is None:
+        return None
+    return missing_gpus(cell.spec.expect.gpus, cell.spec.expect.name, cell.snapshot)
 
 
 def _plan_verdict(plan: Plan) -> tuple[HostVerdict, str]:
     kinds = {blocked.kind for blocked in plan.blocked}
     interrupts = f", interrupts: {plan.interrupts}" if plan.interrupts else ""
-    if plan.changes or plan.deferred:
+    if plan.changes or (plan.deferred and not plan.blocked):  # what waits for a blocked part would not change
         later = f", {len(plan.deferred)} only known later" if plan.deferred else ""
         stopped = "".join(f"; {blocked.why}" for blocked in plan.blocked)
         return "findings", f"{len(plan.changes)} to change{later}{interrupts}{stopped}"

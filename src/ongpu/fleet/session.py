@@ -11,10 +11,10 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pyinfra_cli  # noqa: F401 - importing it patches the standard library for gevent; must come before paramiko
-from gevent import Timeout
+from gevent import Timeout, get_hub
 from gevent.pool import Pool
 from pyinfra.api.config import Config
 from pyinfra.api.host import Host
@@ -25,8 +25,12 @@ from pyinfra_cli.inventory import make_inventory
 
 from ongpu.errors import ConfigError, NothingToDo
 from ongpu.fleet.connect import connect, disconnect
+from ongpu.spec.load import load
+from ongpu.spec.pyinfra_data import pyinfra_groups
 
 log = logging.getLogger("ongpu")
+# An interrupt ends the run with one sentence (cli/main.py); gevent would print its traceback first.
+get_hub().NOT_ERROR = (*get_hub().NOT_ERROR, KeyboardInterrupt)
 T = TypeVar("T")
 
 
@@ -58,8 +62,14 @@ def open_state(options: Options, only: Sequence[str] | None = None) -> tuple[Sta
 
 
 def _inventory(source: str) -> Inventory:
+    if os.path.isdir(source) or source.endswith((".yaml", ".yml")):
+        return _of_fleet_file(source)
     if source.endswith(".py") and not os.path.exists(source):
-        raise ConfigError(f"there is no {source} here; name one with --inventory", source)
+        raise ConfigError(
+            f"there is no {source} here; name one with --inventory: a pyinfra inventory, a fleet.yaml, or a directory "
+            "of such files",
+            source,
+        )
     try:
         inventory: Inventory = make_inventory(source, override_data={}, cwd=os.getcwd())
         return inventory
@@ -69,6 +79,14 @@ def _inventory(source: str) -> Inventory:
         raise
     except Exception as error:
         raise ConfigError(f"cannot be read as a pyinfra inventory: {error}", source) from error
+
+
+def _of_fleet_file(source: str) -> Inventory:
+    """What the shipped inventory.py does, without one: an installed ongpu needs only the YAML."""
+    groups = dict(pyinfra_groups(load(source)))
+    every = groups.pop("hosts")
+    named: dict[str, Any] = {name: ([host for host, _ in hosts], {}) for name, hosts in groups.items()}
+    return Inventory((every, {}), all=([host for host, _ in every], {}), **named)
 
 
 def _select(inventory: Inventory, options: Options) -> list[Host]:
@@ -110,4 +128,8 @@ def each(
             finally:
                 disconnect(host)
 
-    yield from Pool(options.parallel).imap_unordered(one, hosts)
+    pool = Pool(options.parallel)
+    try:
+        yield from pool.imap_unordered(one, hosts)
+    finally:
+        pool.kill(timeout=2)  # an interrupted run; otherwise all are done

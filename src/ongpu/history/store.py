@@ -45,8 +45,21 @@ class HostState:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One row per run; times are ISO 8601 UTC. Without `finished_at` it runs, or was killed."""
+
+    id: str
+    command: str
+    started_at: str
+    finished_at: str | None
+    exit_code: int | None
+
+
 class Store:
     """The database. Every method survives a missing, locked, read-only or corrupt file: it warns once and goes on."""
+
+    PATIENCE = 2.0  # seconds that a database may be locked by another run
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -60,27 +73,48 @@ class Store:
             db.execute("INSERT INTO runs (id, command, started_at) VALUES (?, ?, ?)", (run, command, now))
             db.executemany(_INSERT, [(run, host, "idle", now, "") for host in hosts])
 
-        self._use(write, None)
+        self.use(write, None)
         return run
 
     def note(self, run: str, host: str, state: State, message: str = "") -> None:
         """A host's next state in a run."""
-        self._use(lambda db: db.execute(_INSERT, (run, host, state, _now(), message[:2000])), None)
+        self.use(lambda db: db.execute(_INSERT, (run, host, state, _now(), message[:2000])), None)
 
     def finish(self, run: str, exit_code: int) -> None:
         """The run is over. A run without this was killed."""
         end = "UPDATE runs SET finished_at = ?, exit_code = ? WHERE id = ?"
-        self._use(lambda db: db.execute(end, (_now(), exit_code, run)), None)
+        self.use(lambda db: db.execute(end, (_now(), exit_code, run)), None)
 
     def states(self, host: str | None = None) -> list[HostState]:
         """The log in the order in which it was written, of one host or of all."""
         query = "SELECT run, host, state, at, message FROM host_states WHERE ?1 IS NULL OR host = ?1 ORDER BY rowid"
-        return self._use(lambda db: [HostState(*row) for row in db.execute(query, (host,))], [])
+        return self.use(lambda db: [HostState(*row) for row in db.execute(query, (host,))], [])
 
-    def _use(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
+    @property
+    def broken(self) -> bool:
+        """Something could not be read or written; it was said."""
+        return self._broken
+
+    def runs(self, limit: int) -> list[Run]:
+        """The last runs, newest first."""
+        query = "SELECT id, command, started_at, finished_at, exit_code FROM runs ORDER BY rowid DESC LIMIT ?"
+        return self.use(lambda db: [Run(*row) for row in db.execute(query, (limit,))], [])
+
+    def forget(self, before: datetime) -> None:
+        """Retention: runs and states from before this moment are gone."""
+        limit = before.astimezone(UTC).isoformat(timespec="milliseconds")
+
+        def delete(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM host_states WHERE at < ?", (limit,))
+            db.execute("DELETE FROM runs WHERE started_at < ?", (limit,))
+
+        self.use(delete, None)
+
+    def use(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
+        """`work` in one transaction; `otherwise` where the database cannot be used."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.path, timeout=2)) as db, db:
+            with closing(sqlite3.connect(self.path, timeout=self.PATIENCE)) as db, db:
                 db.execute("PRAGMA journal_mode=WAL")
                 db.executescript(_SCHEMA)
                 return work(db)

@@ -14,7 +14,7 @@ from ongpu.errors import Exit, worst
 HostVerdict = Literal["ok", "findings", "failed", "refused", "unknown"]
 Severity = Literal["critical", "warning", "info"]
 Safety = Literal["safe", "restart", "reboot", "manual"]
-ModelVerdict = Literal["verified", "not_verified", "disagreement", "unknown"]
+ModelVerdict = Literal["verified", "not_verified", "disagreement", "unknown", "not_loaded"]
 WitnessSays = Literal["yes", "no", "silent"]
 
 
@@ -70,7 +70,10 @@ class Testimony:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelResult:
-    """`size_bytes`/`gpu_bytes` as the API reports them; `gpus` = indexes that hold the runner's memory."""
+    """`size_bytes`/`gpu_bytes` as the API reports them; `gpus` = indexes that hold the runner's memory.
+
+    `not_loaded`: the look was not to load anything, and the model was seen not to be resident: neither good nor bad.
+    """
 
     name: str
     verdict: ModelVerdict
@@ -96,8 +99,25 @@ class PlannedChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """One GPU's memory at the time of the look. `models_bytes`: held by Ollama's runner processes; `used_bytes` is
+    everybody's. None = the driver did not say."""
+
+    index: int
+    uuid: str
+    name: str
+    total_bytes: int | None = None
+    used_bytes: int | None = None
+    models_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostResult:
-    """Everything one run says about one host. `gpus` is a short text such as `2 x RTX 4060 8 GB`."""
+    """Everything one run says about one host. `gpus` is a short text such as `2 x RTX 4060 8 GB`.
+
+    `facts`: what may explain a change of verdict, by name (`driver`, `ollama`, `kernel`, `service_started_at`); only
+    what is known.
+    """
 
     host: str
     verdict: HostVerdict
@@ -107,6 +127,8 @@ class HostResult:
     unknowns: tuple[Unknown, ...] = ()
     changes: tuple[PlannedChange, ...] = ()
     models: tuple[ModelResult, ...] = ()
+    devices: tuple[Device, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
 
 

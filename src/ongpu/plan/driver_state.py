@@ -31,13 +31,15 @@ def in_branch(version: str, branch: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverState:
-    """`required` are the packages to ask for; `installed` their common driver version, empty if some are missing
-    or differ. `loaded` is the running module's version, empty if none. `adopted` = a driver that already is as
-    declared but did not come from our packages: it is left alone (design D7)."""
+    """`required` are the packages to ask for, `replaced` those of the other module flavour, which conflict with them.
+    `installed` is the common driver version of the required ones, empty if some are missing or differ; `loaded` the
+    running module's, empty if none. `adopted` = a driver that already is as declared but did not come from our
+    packages: it is left alone (design D7)."""
 
     distribution: Distribution
     flavour: Choice
     required: tuple[str, ...]
+    replaced: tuple[str, ...]
     packages: Packages
     module: KernelModule
     installed: str
@@ -83,6 +85,7 @@ def driver_state(context: Context) -> DriverState:
         distribution=distribution,
         flavour=flavour,
         required=required,
+        replaced=tuple(set(distribution.driver_packages(system, _other(flavour))) - set(required)),
         packages=packages,
         module=module,
         installed=_common_version(packages, required),
@@ -95,11 +98,15 @@ def _flavour(context: Context, gpus: tuple[PciGpu, ...], distribution: Distribut
     """As declared; `auto` keeps a working flavour of the declared branch."""
     spec = context.spec.driver
     choice = choose(gpus, spec.branch, spec.modules)
-    other: Choice = "proprietary" if choice == "open" else "open"
+    other = _other(choice)
     if spec.modules != "auto":
         return choice
     present = _common_version(packages, distribution.driver_packages(system_of(context), other))
     return other if present and in_branch(present, spec.branch) and driver_works(context) else choice
+
+
+def _other(flavour: Choice) -> Choice:
+    return "proprietary" if flavour == "open" else "open"
 
 
 def _there(packages: Packages, name: str) -> bool:

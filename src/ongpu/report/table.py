@@ -17,13 +17,9 @@ _MARK = {"change": "~", "deferred": "…", "blocked": "!"}
 
 def render(result: FleetResult) -> str:
     hosts = sorted(result.hosts, key=lambda host: (_WORST_FIRST.index(host.verdict), host.host))
-    parts = [
-        list(_changes(hosts)),
-        list(_models(hosts)),
-        list(_troubles(hosts)),
-        list(_healthy(result)),
-        [_last_line(result)],
-    ]
+    explain = result.command == "diagnose"
+    healthy = list(_healthy(hosts)) if explain else []
+    parts = [list(_changes(hosts)), list(_models(hosts)), list(_troubles(hosts, explain)), healthy, [_last_line(result)]]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
@@ -56,6 +52,8 @@ def _row(host: HostResult, model: ModelResult) -> tuple[str, ...]:
     # The timed generation has a column of its own; it testifies only where the inventory demands a speed.
     measured = {"generation"} if model.tokens_per_second is not None or model.verdict == "verified" else set()
     silent = [w.witness for w in model.testimonies if w.says == "silent" and w.witness not in measured]
+    if model.verdict == "not_loaded":  # then all are silent, for that reason
+        silent = []
     return (
         host.host,
         host.gpus,
@@ -69,39 +67,44 @@ def _row(host: HostResult, model: ModelResult) -> tuple[str, ...]:
     )
 
 
-def _troubles(hosts: list[HostResult]) -> Iterator[str]:
+def _troubles(hosts: list[HostResult], explain: bool) -> Iterator[str]:
     for host in hosts:
         if host.verdict == "ok" or (host.verdict == "findings" and host.changes):
-            yield from _findings.lines(host)
             continue
         yield f"{host.host}  {host.verdict.upper()}: {host.error or host.summary}"
+        if explain:
+            yield from _findings.lines(host)
+        for finding in host.findings:
+            if not explain and finding.summary not in (host.error, host.summary):
+                yield f"  {finding.summary}"
         for model in host.models:
-            if model.verdict != "verified" and model.summary not in (host.error, host.summary):
+            if model.verdict not in ("verified", "not_loaded") and model.summary not in (host.error, host.summary):
                 yield f"  {model.summary}"
-        yield from _findings.lines(host)
         for unknown in host.unknowns:
             if unknown.allow:
                 yield f"  {unknown.what}: {unknown.allow}"
 
 
-def _healthy(result: FleetResult) -> Iterator[str]:
+def _healthy(hosts: list[HostResult]) -> Iterator[str]:
     """A diagnosis that finds nothing says what it looked at."""
-    if result.command == "diagnose":
-        yield from (f"{host.host}  OK: {host.summary}" for host in result.hosts if host.verdict == "ok")
+    for host in hosts:
+        if host.verdict == "ok":
+            yield f"{host.host}  OK: {host.summary}"
+            yield from _findings.lines(host)
+
+
+def _word(host: HostResult) -> str:
+    if host.verdict != "findings":
+        return host.verdict
+    return "with findings" if host.findings else "to change"
 
 
 def _last_line(result: FleetResult) -> str:
-    to_change = any(host.changes for host in result.hosts)
-    words = {
-        "ok": "ok",
-        "findings": "to change" if to_change else "with findings",
-        "failed": "failed",
-        "refused": "refused",
-        "unknown": "unknown",
-    }
-    counts = Counter(host.verdict for host in result.hosts)
-    told = ", ".join(f"{counts[verdict]} {words[verdict]}" for verdict in reversed(_WORST_FIRST) if counts[verdict])
+    words = ("ok", "unknown", "refused", "to change", "with findings", "failed")
+    counts = Counter(_word(host) for host in result.hosts)
+    told = ", ".join(f"{counts[word]} {word}" for word in words if counts[word])
     models = [model for host in result.hosts for model in host.models]
     on_gpu = sum(model.verdict == "verified" for model in models)
+    idle = sum(model.verdict == "not_loaded" for model in models)
     proof = f"; {on_gpu} of {plural(len(models), 'model')} proven fully on GPU" if models else ""
-    return f"{plural(len(result.hosts), 'host')}: {told}{proof}"
+    return f"{plural(len(result.hosts), 'host')}: {told}{proof}{f', {idle} not loaded now' if idle else ''}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
+from ongpu_lab.contain import contained
 from ongpu_lab.errors import LabError
 
 _USER = "ongpu lab (signs nothing real) <lab@ongpu.invalid>"
@@ -53,6 +55,8 @@ class SigningKey:
 
     def _gpg(self, *arguments: str) -> bytes:
         command = ["gpg", "--homedir", str(self._home), "--batch", "--quiet", *arguments]
+        if os.geteuid() == 0:  # gpg leaves an agent behind, which would outlive a lab that is killed here
+            command = contained(command)
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         if done.returncode:
             raise LabError(f"The lab cannot make its signing key: {done.stderr.decode(errors='replace').strip()}")

@@ -41,7 +41,7 @@ def test_apt() -> None:
     }
     assert found.sources == (
         "https://developer.download.nvidia.com/compute/cuda/repos/debian12/x86_64",
-        "http://deb.debian.org/debian bookworm/non-free",
+        "http://mirror.example/debian bookworm/non-free",
     )
 
 

@@ -115,12 +115,13 @@ class Apt:
 
     def install(self, what: Install) -> Run:
         return shell.run(
-            f"install {' '.join(what.exact)} {what.version}",
+            f"install the driver {what.version} ({_few(list(what.exact))})",
             "apt",
             "hold",
             "driver",
             seconds=3600,
-            INSTALL=_equal(what.exact),
+            INSTALL=" ".join([_equal(what.exact), *(f"{name}-" for name in what.remove)]),
+            SHORT=_few(list(what.exact)),
             VERSION=what.version,
             EXTRAS=" ".join(name for name in _EXTRAS if name not in what.exact),
             OLD=_equal(what.old),
@@ -138,6 +139,11 @@ APT = Apt()
 def pattern(branch: str) -> str:
     """`580` -> `580.*`; an exact driver version -> that version with any packaging revision."""
     return f"{branch}*" if "." in branch else f"{branch}.*"
+
+
+def _few(names: Sequence[str]) -> str:
+    """The last ones are what was asked for; the others come along."""
+    return ", ".join(names[-2:]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
 
 
 def _equal(versions: dict[str, str]) -> str:

@@ -32,7 +32,8 @@ class Install:
     """The driver packages to install. `exact`: name -> package version, or a pattern such as `580.*`.
 
     `version` is the driver's own version or the beginning of it; `old` puts the previous packages back when the
-    installation fails; `broken` are packages that the package manager left half-installed.
+    installation fails; `broken` are packages that the package manager left half-installed; `remove` are to go in the
+    same step (the other module flavour).
     """
 
     exact: dict[str, str]
@@ -40,6 +41,7 @@ class Install:
     old: dict[str, str]
     broken: Sequence[str]
     hold: bool
+    remove: Sequence[str] = ()
 
 
 class Distribution(Protocol):

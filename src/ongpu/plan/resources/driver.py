@@ -49,15 +49,18 @@ def _install(context: Context, state: DriverState) -> Change:
     exact = {name: _wanted(state, name, branch) for name in state.required}
     present = {package.name: package.version for package in state.stack}
     # What is installed of the old release moves along, else apt would have to break it.
-    along = {name: _wanted(state, name, branch) for name in present if upstream(_candidate(state, name))}
+    movable = [name for name in present if upstream(_candidate(state, name)) and name not in state.replaced]
+    along = {name: _wanted(state, name, branch) for name in movable}
     version = upstream(exact[state.required[-1]]) or branch
     before = upstream(next(iter(present.values()), "")) or state.loaded
-    summary = f"driver {before} -> {version}" if before else f"driver {version} ({', '.join(state.required)})"
+    summary = f"{before} -> {version}" if before else f"install {version} ({', '.join(state.required)})"
+    if before == version and set(state.replaced) & set(present):
+        summary = f"{version} with the {state.flavour} kernel module ({state.required[-1]})"
     steps: list[Step] = []
     interrupts = Interrupts.NONE
     if _replaces_a_working_driver(context, state):
         # From here until the reboot new CUDA programs find libraries and a module that do not match.
-        require_reboot(context, f"{summary} needs a reboot")
+        require_reboot(context, f"driver {summary} needs a reboot")
         steps += drained(context)
         interrupts = Interrupts.REBOOT
     install = Install(
@@ -66,6 +69,7 @@ def _install(context: Context, state: DriverState) -> Change:
         old=present if all(package.is_sound for package in state.stack) else {},
         broken=state.packages.broken,
         hold=context.spec.driver.hold,
+        remove=sorted(set(state.replaced) & set(present)),
     )
     steps.append(state.distribution.install(install))
     return Change(resource="driver", summary=summary, steps=tuple(steps), interrupts=interrupts)

@@ -8,7 +8,7 @@ from ongpu.host.ollama import Model
 from ongpu.host.paths import ACCOUNT_HOME
 from ongpu.host.reading import Absent, Known, Unreadable, value_or_none
 from ongpu.plan import shell
-from ongpu.plan.context import Context, Halt, Later, Resource
+from ongpu.plan.context import Context, Halt, Later, Resource, because
 from ongpu.plan.endpoint import api_url
 from ongpu.plan.policy import is_running
 from ongpu.plan.release import install_of

@@ -27,6 +27,10 @@ def _changes(context: Context) -> list[Change]:
         return [
             _reboot(context, state, steps, at_boot, f"module {state.loaded} is loaded, {state.installed} installed")
         ]
+    loaded = value_or_none(state.module.loaded)
+    if loaded and loaded.flavour not in ("unknown", state.flavour) and context.spec.driver.modules != "auto":
+        why = f"the {loaded.flavour} module is loaded, driver.modules is {state.flavour}"
+        return [_reboot(context, state, steps, at_boot, why)]
     if not state.loaded and value_or_none(state.module.nouveau_loaded):
         return [_reboot(context, state, steps, at_boot, "nouveau holds the GPU")]
     if not state.loaded:

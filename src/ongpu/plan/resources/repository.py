@@ -75,7 +75,7 @@ def _pin_only(context: Context, state: DriverState, origin: _Origin, *, own: boo
 
 
 def _change(what: list[str], steps: list[Run | Put], diff: str) -> Change:
-    summary = "NVIDIA repository: " + ", ".join(part for part in what if part)
+    summary = ", ".join(part for part in what if part)
     return Change(resource="repository", summary=summary, steps=tuple(steps), diff=diff)
 
 

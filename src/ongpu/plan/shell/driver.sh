@@ -1,4 +1,5 @@
-# INSTALL (name=version ...) VERSION (upstream) EXTRAS (names) OLD (name=version ..., may be empty) HOLD (yes or empty)
+# INSTALL (name=version ... name- ...: to remove) SHORT (the same in few words) VERSION (upstream) EXTRAS (names)
+# OLD (name=version ..., may be empty) HOLD (yes or empty)
 # BROKEN (packages that dpkg calls half-installed, may be empty)
 kernel=$(uname -r)
 
@@ -23,7 +24,7 @@ done
 
 set -- --no-install-recommends --allow-downgrades --allow-change-held-packages
 # shellcheck disable=SC2086 # a list
-apt_get --simulate install "$@" $want || die "apt cannot install $INSTALL: ${why#E: }"
+apt_get --simulate install "$@" $want || die "apt cannot install $SHORT: ${why#E: }"
 # shellcheck disable=SC2086
 foresight=$(apt-get -q --simulate install "$@" $want)
 gone=$(printf '%s\n' "$foresight" | awk '$1 == "Remv" { print $2 }' |

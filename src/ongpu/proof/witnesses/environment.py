@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from ongpu.host import suspects
 from ongpu.host.ollama import Runner
 from ongpu.host.reading import Absent, Known, Unreadable
 from ongpu.host.result import Evidence
-from ongpu.proof import suspects
 from ongpu.proof.case import Case
 from ongpu.proof.witness import Statement, Witness, blind, no, silent, yes
 

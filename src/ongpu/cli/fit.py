@@ -1,0 +1,143 @@
+"""Predict whether models fit on the GPUs, before anything is downloaded or loaded.
+
+MODEL is a GGUF file (or blob), a name in a registry (only the header is fetched), or any name with --model-info.
+Several models are loaded one after another: each sees what those before it left.
+
+--gpu is the free memory that llama.cpp sees, and the model is spread over all of them as llama.cpp does it. With --host
+free memory, settings and neighbours are the host's, and one GPU is chosen where Ollama would choose one.
+
+Exit codes: 0 everything fits, 2 something does not, 3 too little is known, 1 usage.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from ongpu.cli._fit_sources import Target, flash, number, read_model, target_of
+from ongpu.cli._fit_table import table
+from ongpu.cli._options import options
+from ongpu.errors import Exit, HostError
+from ongpu.fit.advice import Advice, advise
+from ongpu.fit.description import Description
+from ongpu.fit.facts import InsufficientFacts
+from ongpu.fit.predict import Device, Prediction, choose, largest_context, predict
+from ongpu.fit.quant import CACHE_TYPES
+from ongpu.fit.record import model_record
+from ongpu.fit.settings import MIB, Settings, default_batch, default_context, margin_of
+
+_MOST = 2**31
+
+
+@click.command("fit", help=__doc__)
+@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@click.option("--host", help="A host of the inventory: its GPUs, free memory and settings.")
+@click.option(
+    "--gpu", "gpus", multiple=True, type=click.IntRange(0, _MOST), metavar="MIB", help="Free MiB; repeatable."
+)
+@click.option("--num-ctx", type=click.IntRange(4, _MOST), help="Tokens per slot. Default: as Ollama chooses it.")
+@click.option("--parallel", type=click.IntRange(1, 1024), help="Slots.  [default: 1]")
+@click.option("--kv-cache-type", type=click.Choice(CACHE_TYPES), help="[default: f16]")
+@click.option("--flash-attention", type=click.Choice(("auto", "on", "off")), help="[default: auto]")
+@click.option("--batch", type=click.IntRange(1, _MOST), help="Micro batch. Default: as Ollama chooses it.")
+@click.option("--model-info", "infos", multiple=True, metavar="FILE", help="JSON or GGUF; one per MODEL, in order.")
+@click.option("--format", "fmt", default="table", type=click.Choice(("table", "json")), show_default=True)
+@click.option("-i", "--inventory", default="inventory.py", show_default=True, help="Any pyinfra inventory.")
+@click.option("--timeout", default=120, show_default=True, type=click.IntRange(1), help="Seconds to read the host.")
+def command(
+    models: tuple[str, ...],
+    host: str | None,
+    gpus: tuple[int, ...],
+    num_ctx: int | None,
+    parallel: int | None,
+    kv_cache_type: str | None,
+    flash_attention: str | None,
+    batch: int | None,
+    infos: tuple[str, ...],
+    fmt: str,
+    inventory: str,
+    timeout: int,
+) -> int:
+    if bool(host) == bool(gpus):
+        raise click.UsageError("say for which GPUs: --host NAME, or --gpu MIB once per GPU (free memory).")
+    if infos and len(infos) != len(models):
+        raise click.UsageError(f"{len(models)} models need as many --model-info, in the same order; got {len(infos)}.")
+    described = [read_model(name, infos[i] if infos else None) for i, name in enumerate(models)]
+    target = _host(host, inventory, timeout) if host else _given(gpus)
+    asked = {"num_ctx": num_ctx, "parallel": parallel, "type": kv_cache_type, "flash": flash_attention, "batch": batch}
+    found, target_now = [], target
+    for description in described:
+        prediction, largest, advice = _one(description, target_now, asked)
+        found.append((prediction, largest, advice))
+        target_now = _after(target_now, prediction)
+    if fmt == "json":
+        click.echo(json.dumps({"models": [model_record(*item) for item in found]}, indent=1))
+    else:
+        click.echo("\n\n".join(table(*item) for item in found))
+    return Exit.OK if all(prediction.fits for prediction, _, _ in found) else Exit.FINDINGS
+
+
+def _given(gpus: tuple[int, ...]) -> Target:
+    devices = tuple(Device(f"GPU {i}", free * MIB) for i, free in enumerate(gpus))
+    return Target(devices=devices, total_bytes=sum(device.free_bytes for device in devices))
+
+
+def _host(name: str, inventory: str, timeout: int) -> Target:
+    from ongpu.fleet.read import snapshot_fleet
+    from ongpu.host import codec
+
+    for host, body, why in snapshot_fleet(options(inventory, (name,), (), 1, timeout)):
+        if body is None:
+            raise HostError(f"{host}: {why}")
+        return target_of(host, codec.load(body))
+    raise HostError(f"{name}: the host gave no answer")
+
+
+def _one(
+    description: Description, target: Target, asked: Mapping[str, Any]
+) -> tuple[Prediction, int, tuple[Advice, ...]]:
+    settings = settings_of(description, target, asked)
+    devices = choose(description, settings, target.devices) if target.picks_one else target.devices
+    fixed = asked["batch"] is not None
+    prediction = predict(description, settings, devices)
+    largest = largest_context(description, settings, devices, fixed)
+    return prediction, largest, advise(prediction, devices, target.occupied, fixed)
+
+
+def settings_of(description: Description, target: Target, asked: Mapping[str, Any]) -> Settings:
+    """The settings of a load: what is asked for (None = not), else what the host sets, else Ollama's defaults.
+
+    `asked` has the keys num_ctx, parallel, type, flash and batch. Raises InsufficientFacts for an unknown type.
+    """
+    environment, facts = target.environment, description.facts
+    single = facts.arch.one_slot or facts.arch.encoder
+    parallel = asked["parallel"] or (1 if single else number(environment, "OLLAMA_NUM_PARALLEL") or 1)
+    context = asked["num_ctx"]
+    if context is None:
+        context = number(environment, "OLLAMA_CONTEXT_LENGTH") or default_context(target.total_bytes)
+        context = min(context, facts.context_length or context)
+    kind = asked["type"] or environment.get("OLLAMA_KV_CACHE_TYPE", "").strip().lower() or "f16"
+    if kind not in CACHE_TYPES:
+        raise InsufficientFacts(f"the host's OLLAMA_KV_CACHE_TYPE {kind[:40]!r} is not one that llama.cpp knows")
+    attention = asked["flash"] or flash(environment)
+    return Settings(
+        num_ctx=context,
+        parallel=parallel,
+        type_k=kind,
+        type_v=kind,
+        flash=attention,
+        batch=asked["batch"] or default_batch(context * parallel, attention),
+        margin_bytes=margin_of(environment, description.projector_bytes),
+        planner=target.planner,
+    )
+
+
+def _after(target: Target, prediction: Prediction) -> Target:
+    """What a model leaves to the next."""
+    taken = {share.device.name: share.total for share in prediction.devices}
+    devices = tuple(replace(d, free_bytes=max(0, d.free_bytes - taken.get(d.name, 0))) for d in target.devices)
+    return replace(target, devices=devices)

@@ -1,0 +1,162 @@
+"""Is each host still as declared, and is what is loaded on its GPU? One exec per host; nothing is loaded, generated or
+changed (design D1, D4)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from ongpu.engine.cell import spec_of
+from ongpu.engine.loading import ASK_SECONDS
+from ongpu.engine.look import PROBE_SECONDS, read
+from ongpu.engine.proving import declared, load_script, testimony
+from ongpu.engine.remote import Answer, run_script
+from ongpu.engine.verify import divide
+from ongpu.engine.workarounds import never_ask_for_passwords
+from ongpu.errors import OngpuError
+from ongpu.fleet.facts import devices_of, facts_of
+from ongpu.fleet.results import changes_of, gpus_of, unknowns_of
+from ongpu.fleet.session import Options, each, open_state
+from ongpu.fleet.trouble import unseen
+from ongpu.host.reading import Known, Unreadable
+from ongpu.host.result import Finding, HostResult, HostVerdict, ModelResult, Unknown
+from ongpu.host.snapshot import HostSnapshot
+from ongpu.plan.build import plan
+from ongpu.plan.types import Limits, Now, Plan
+from ongpu.probe.decode import script
+from ongpu.probe.frame import split
+from ongpu.proof import names
+from ongpu.proof.expected import missing_gpus
+from ongpu.spec.model import HostSpec
+
+if TYPE_CHECKING:
+    from pyinfra.api.host import Host
+
+SECONDS = PROBE_SECONDS + ASK_SECONDS  # of the one exec; Options.seconds bounds the whole host
+_NOTHING_SEEN = HostSnapshot.unreadable("not looked at yet")
+
+
+def drift_fleet(options: Options) -> Iterator[HostResult]:
+    """One result per selected host, as they answer. Raises ConfigError or NothingToDo before any connection."""
+    never_ask_for_passwords()
+    state, hosts = open_state(options)
+    seconds = min(SECONDS, options.seconds)
+    yield from each(state, hosts, options, lambda host: look(host, seconds), lambda host, why: unseen(host.name, why))
+
+
+def look(host: Host, seconds: int = SECONDS) -> HostResult:
+    """Ask and look in one exec on a connected host."""
+    try:
+        spec = spec_of(host)
+    except OngpuError as error:
+        return unseen(host.name, str(error), "inventory")
+    answer = run_script(host, script_of(spec), seconds)
+    return judge(spec, answer, datetime.now(UTC))
+
+
+def script_of(spec: HostSpec) -> str:
+    """What is sent: the question about each declared model, without loading it, then the probe. POSIX sh."""
+    return (load_script(spec, _NOTHING_SEEN, load=False) if spec.models else "") + script()
+
+
+def judge(spec: HostSpec, answer: Answer, now: datetime) -> HostResult:
+    """The host's result from the answer to `script_of(spec)`. Pure; never raises for anything in the answer."""
+    if "@@ongpu" not in answer.text:
+        return unseen(spec.name, answer.failure or _instead(answer.text))
+    asked, looked = divide(answer) if spec.models else (Answer(""), answer)
+    if not looked.text:
+        return unseen(spec.name, answer.failure or "the answer was cut off before the look")
+    snapshot = read(looked)
+    todo = plan(spec, snapshot, Now(now), Limits())
+    proven = testimony(declared(spec), snapshot, asked.text)
+    models = tuple(_idle(model, spec.name) if _is_idle(model, snapshot) else model for model in proven)
+    gpus = _gpus(spec, snapshot, todo)
+    verdict, summary = verdict_of(todo, models, gpus)
+    return HostResult(
+        host=spec.name,
+        verdict=verdict,
+        summary=summary,
+        gpus=gpus_of(snapshot),
+        devices=devices_of(snapshot),
+        facts=facts_of(snapshot),
+        findings=(gpus,) if isinstance(gpus, Finding) else (),
+        changes=changes_of(todo),
+        unknowns=(*unknowns_of(todo), *((gpus,) if isinstance(gpus, Unknown) else ())),
+        models=models,
+    )
+
+
+def _gpus(spec: HostSpec, snapshot: HostSnapshot, todo: Plan) -> Finding | Unknown | None:
+    """What is wrong with the GPUs: fewer than expected, or a driver that does not answer. Before the driver is as
+    declared, that is all there is to say about them."""
+    if any(todo.of(resource).changes or todo.of(resource).deferred for resource in ("driver", "module")):
+        return None
+    found = missing_gpus(spec.expect.gpus, spec.expect.name, snapshot)
+    if found is not None:
+        return found
+    gpus = snapshot.nvml.value.gpus if isinstance(snapshot.nvml, Known) else snapshot.nvml
+    match gpus:
+        case Unreadable(why=why, allow=allow):
+            return Unknown(what="GPUs", why=why, allow=allow)
+        case _:
+            return None
+
+
+def _instead(text: str) -> str:
+    """`the shell answered with other words: This account is currently not available.`"""
+    return f"the shell answered with other words: {split(text).trouble}"
+
+
+def verdict_of(
+    todo: Plan, models: tuple[ModelResult, ...], gpus: Finding | Unknown | None = None
+) -> tuple[HostVerdict, str]:
+    """A finding, then a failed proof, then any difference (also one that may not be corrected now), then doubt."""
+    bad = [model.summary for model in models if model.verdict in ("not_verified", "disagreement")]
+    unlike = [blocked.why for blocked in todo.blocked if blocked.kind in ("unsupported", "refused")]
+    unlike += [change.summary for change in todo.changes]
+    unlike += [late.why for late in todo.deferred] if unlike else []
+    blind = [blocked.why for blocked in todo.blocked if blocked.kind == "unknown"]
+    doubts = blind + ([f"{gpus.what}: {gpus.why}"] if isinstance(gpus, Unknown) else [])
+    doubts += [model.summary for model in models if model.verdict == "unknown"]
+    if isinstance(gpus, Finding):
+        return "findings", gpus.summary
+    if bad:
+        return "failed", _first(bad)
+    if unlike:
+        return "findings", f"not as declared: {_first(unlike)}"
+    if doubts:
+        return "unknown", _first(doubts)
+    if todo.deferred:  # nothing differs, yet something waits to be looked at
+        return "unknown", _first([late.why for late in todo.deferred])
+    return "ok", _fine(models)
+
+
+def _first(sentences: list[str]) -> str:
+    return sentences[0] + (f" (and {len(sentences) - 1} more)" if len(sentences) > 1 else "")
+
+
+def _fine(models: tuple[ModelResult, ...]) -> str:
+    counts = Counter(model.verdict for model in models)
+    if not models:
+        return "as declared, no models declared"
+    if not counts["verified"]:
+        return f"as declared; no model of {len(models)} is loaded now"
+    return f"as declared; {counts['verified']} of {len(models)} models loaded, fully on GPU"
+
+
+def _is_idle(model: ModelResult, snapshot: HostSnapshot) -> bool:
+    """Seen not to be resident, by an API that answered: only then it is no doubt that nothing proves it."""
+    if model.verdict != "unknown" or not isinstance(snapshot.api, Known):
+        return False
+    match snapshot.api.value.loaded:
+        case Known(value=loaded):
+            return names.full(model.name) not in {names.full(one.name) for one in loaded}
+        case _:
+            return False
+
+
+def _idle(model: ModelResult, host: str) -> ModelResult:
+    return replace(model, verdict="not_loaded", summary=f"{model.name} on {host}: not loaded now")
