@@ -4,6 +4,7 @@ in a blocked one that says why."""
 from __future__ import annotations
 
 import copy
+from datetime import timedelta
 from functools import cache
 
 import pytest
@@ -74,10 +75,21 @@ STARTS = {
     ),
     "foreign drop-in before ours": lambda: _other_drop_in("10-site.conf", OLLAMA_CONTEXT_LENGTH="4096"),
     "foreign drop-in after ours": lambda: _other_drop_in("90-site.conf", OLLAMA_CONTEXT_LENGTH="4096"),
+    "foreign drop-in that hides the GPUs": lambda: _other_drop_in("90-site.conf", CUDA_VISIBLE_DEVICES="-1"),
     "foreign drop-in of another matter": lambda: _other_drop_in("90-site.conf", HTTPS_PROXY="http://proxy:3128"),
     "environment file": _environment_file,
     "docker": lambda: blank_host(packaging=("docker",)),
 }
+
+
+def _broken_for_a_while(host: World, *, always: bool = False) -> None:
+    """The driver's libraries were upgraded under the module, a model was loaded, and the driver was put back."""
+    host.clock += timedelta(minutes=10)
+    host.always_on_cpu = always
+    host.load_on_cpu()
+    host.refuse()
+
+
 # What befalls a host between two runs.
 MISHAPS = {
     "nothing": lambda host: None,
@@ -87,6 +99,8 @@ MISHAPS = {
     "started before the driver": lambda host: setattr(host, "started", host.started.replace(year=2025)),
     "model removed": lambda host: host.store.clear(),
     "model in use": lambda host: setattr(host, "resident", tuple(host.store)),
+    "model on the CPU": _broken_for_a_while,
+    "model on the CPU for good": lambda host: _broken_for_a_while(host, always=True),
     "drop-in edited": lambda host: host.files.update({paths.DROP_IN: ("[Service]\n", "0644")}),
     "drop-in gone": lambda host: host.files.pop(paths.DROP_IN, None),
     "unit gone": lambda host: (host.files.pop(paths.UNIT_FILE, None), setattr(host, "loaded_unit", False)),
@@ -106,16 +120,17 @@ hosts = st.builds(
     st.booleans(),
 )
 specs = st.builds(
-    lambda reboot, window, release, branch, gpus: spec(
+    lambda reboot, window, release, branch, gpus, models_dir: spec(
         driver={"reboot": reboot, "branch": branch},
         service={"window": window},
-        ollama={"release": release, "gpus": gpus},
+        ollama={"release": release, "gpus": gpus, "models_dir": models_dir},
     ),
     st.sampled_from(["never", "bootstrap", "window"]),
     st.sampled_from([None, OPEN, CLOSED]),
     st.sampled_from(["0.32.15", "0.31.2"]),
     st.sampled_from(["580", "580.95.05", "590"]),
     st.sampled_from(["all", ["0000:01:00.0"]]),
+    st.sampled_from([None, "/data/models"]),
 )
 limits = st.builds(Limits, allow_restart=st.booleans(), allow_reboot=st.booleans())
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from ongpu.host import paths
+from ongpu.host.reading import Unreadable
 from ongpu.plan.types import Put, Run
 from tests.plan.builders import FINGERPRINT, KEY, blank_host, configured_host, planned, spec
+from tests.plan.runs import run
 
 
 def test_a_blank_host_gets_key_lists_source_and_the_pin_last() -> None:
@@ -67,9 +69,24 @@ def test_a_source_that_the_host_has_already_is_used_not_repeated() -> None:
 
 
 def test_another_branch_moves_the_pin_and_reads_the_lists_first() -> None:
-    (change,) = planned(configured_host(), spec(driver={"branch": "590"})).of("repository").changes
+    declared = spec(driver={"branch": "590", "reboot": "window"})
+    (change,) = planned(configured_host(), declared).of("repository").changes
     assert change.summary == ("pin to 590, package lists (nvidia-driver-cuda: 580.95.05 is offered, 590 is declared)")
     assert [type(step) for step in change.steps] == [Run, Put]
+
+
+def test_the_pin_stays_where_the_driver_may_not_be_replaced() -> None:
+    """Else apt would follow it one day, without a reboot and without ongpu."""
+    host, declared = configured_host(), spec(driver={"branch": "590"})
+    plan = planned(host, declared)
+    assert plan.of("repository").empty
+    assert "driver.reboot is `bootstrap` while the present driver works" in plan.of("driver").blocked[0].why
+    before = dict(host.files)
+    assert "driver.reboot is `bootstrap`" in run(host, declared)
+    assert host.files == before
+    host.blind = {"nvml": Unreadable("nvidia-smi gave no answer")}
+    assert planned(host, declared).of("repository").empty
+    assert planned(host, declared).of("driver").blocked[0].kind == "unknown"
 
 
 def test_other_distributions_are_refused_with_a_way_out() -> None:

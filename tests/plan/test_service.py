@@ -163,6 +163,38 @@ def test_an_environment_that_cannot_be_read_is_unknown() -> None:
     assert all(blocked.kind == "unknown" for blocked in plan.blocked)
 
 
+def test_a_look_without_permission_says_so_and_what_allows_it() -> None:
+    host = configured_host()
+    host.exe_reading = Unreadable("/proc/725/exe: exit 1: no output", "run as root (sudo)")
+    (blocked,) = planned(host).of("restart").blocked
+    assert blocked.kind == "unknown"
+    assert blocked.why == (
+        "cannot tell which Ollama is running: no permission to look: /proc/725/exe: exit 1: no output (run as root "
+        "(sudo))"
+    )
+
+
+def test_another_models_directory_defers_the_pull_into_it() -> None:
+    host, declared = configured_host(), spec(ollama={"models_dir": "/data/models"})
+    plan = planned(host, declared)
+    assert plan.of("models").deferred[0].why == "can only be known once Ollama runs with its new models directory"
+    assert run(host, declared) == ""
+    assert planned(host, declared).empty
+    assert (host.models_dir, list(host.store)) == ("/data/models", ["llama3.1:8b"])
+    assert planned(host).of("models").deferred, "back again: the old directory may have changed"
+    assert run(host, spec()) == ""
+    assert host.models_dir == ""
+
+
+def test_a_models_directory_of_someone_elses_unit_is_no_new_one() -> None:
+    host = configured_host()
+    host.other_drop_ins[f"{paths.DROP_IN_DIR}/10-site.conf"] = {"OLLAMA_MODELS": "/theirs"}
+    host.process = (host.process or {}) | {"OLLAMA_MODELS": "/theirs"}
+    plan = planned(host, spec(models={"llama3.1:8b": {"context": 16384}}))
+    assert plan.of("restart").changes
+    assert plan.of("models").empty
+
+
 def test_the_account_gets_the_group_of_nodes_that_it_may_not_open() -> None:
     assert planned(blank_host()).of("account").changes[0].summary == "create the system user ollama"
     assert planned(configured_host()).of("account").empty

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ongpu.plan import shell
@@ -184,7 +186,15 @@ def test_a_module_that_does_not_load_says_why(bench: Bench) -> None:
 
 
 def restart(
-    verb: str = "restart", enable: str = "", seconds: int = 2, models_dir: str = "", old: str = "", releases: str = ""
+    verb: str = "restart",
+    enable: str = "",
+    seconds: int = 2,
+    models_dir: str = "",
+    old: str = "",
+    releases: str = "",
+    user: str = "root",
+    place: Path = Path("/nowhere"),
+    bare: str = "",
 ) -> Run:
     return shell.run(
         "restart ollama",
@@ -195,11 +205,15 @@ def restart(
         API="http://127.0.0.1:11434",
         SECONDS_LIMIT=str(seconds),
         MODELS_DIR=models_dir,
-        USER="root",
-        GROUP="root",
+        USER=user,
+        GROUP=user,
         OLD=old,
         RELEASES=releases,
         CURRENT=f"{releases}/current",
+        DROP_IN=f"{place}/ollama.service.d/50-ongpu.conf",
+        GOOD=f"{place}/last-good/50-ongpu.conf",
+        BARE=bare,
+        API_BEFORE="http://127.0.0.1:9999",
     )
 
 
@@ -253,8 +267,8 @@ def test_a_start_that_systemd_refuses(service: Bench) -> None:
 @pytest.mark.parametrize(
     ("serves", "says"),
     [
-        ("1.0.0", "; ollama 1.0.0 was put back and serves"),
-        ("none", "; ollama 1.0.0 was put back and does not serve either: ollama.service keeps failing"),
+        ("1.0.0", "; put back, and the service answers again: ollama 1.0.0"),
+        ("none", "; put back, and the service does not answer either: ollama 1.0.0: ollama.service keeps failing"),
     ],
 )
 def test_a_release_that_does_not_come_up_is_rolled_back(service: Bench, serves: str, says: str) -> None:
@@ -279,6 +293,71 @@ def test_without_an_old_release_there_is_no_way_back(service: Bench) -> None:
     said = service.run(restart(seconds=60, old="1.0.0", releases=str(service.place)))
     assert "put back" not in said.reason
     assert service.calls("systemctl").count("restart ollama.service") == 1
+
+
+def _drop_in(service: Bench, text: str) -> Path:
+    file = service.place / "ollama.service.d" / "50-ongpu.conf"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text)
+    file.chmod(0o600)
+    return file
+
+
+def test_a_drop_in_that_breaks_the_service_is_put_back(service: Bench) -> None:
+    file = _drop_in(service, "good")
+    service.fake("curl", f'grep -q good {file} && echo "$*" >{service.place}/asked')
+    service.fake("systemctl", "[ $1 = show ] && echo 3; exit 0")
+    assert service.run(restart(seconds=60, place=service.place)) == Said(0, "")
+    kept = service.place / "last-good" / "50-ongpu.conf"
+    assert (kept.read_text(), kept.stat().st_mode & 0o777) == ("good", 0o600)
+    _drop_in(service, "bad")
+    said = service.run(restart(seconds=60, place=service.place))
+    assert said.code == 1, "what is declared does not run"
+    assert said.reason.startswith("ollama.service keeps failing")
+    assert said.reason.endswith("; put back, and the service answers again: the previous 50-ongpu.conf")
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("good", 0o600)
+    assert "http://127.0.0.1:9999/api/version" in (service.place / "asked").read_text(), "where it listened before"
+    assert service.calls("systemctl")[-3:] == [
+        "daemon-reload",
+        "reset-failed ollama.service",
+        "restart ollama.service",
+    ]
+
+
+def test_the_same_drop_in_is_not_put_back_and_started_again(service: Bench) -> None:
+    _drop_in(service, "good")
+    assert service.run(restart(seconds=60, place=service.place)) == Said(0, "")
+    service.fake("curl", "exit 7")
+    service.fake("systemctl", "[ $1 = show ] && echo 3; exit 0")
+    before = service.calls("systemctl").count("restart ollama.service")
+    assert "put back" not in service.run(restart(seconds=60, place=service.place)).reason
+    assert service.calls("systemctl").count("restart ollama.service") == before + 1
+
+
+def test_the_first_drop_in_of_a_service_that_ran_without_goes_away_again(service: Bench) -> None:
+    file = _drop_in(service, "bad")
+    service.fake("curl", f"[ ! -e {file} ]")
+    service.fake("systemctl", "[ $1 = show ] && echo 3; exit 0")
+    said = service.run(restart(seconds=60, place=service.place, bare="yes"))
+    assert said.code == 1
+    assert said.reason.endswith(
+        "; put back, and the service answers again: the service without 50-ongpu.conf (kept as 50-ongpu.conf.failed)"
+    )
+    assert not file.exists()
+
+
+def test_a_models_directory_that_the_user_may_not_write_stops_before_the_restart(service: Bench) -> None:
+    place = service.place / "models"
+    place.mkdir()
+    service.fake("setpriv", "exit 1")
+    said = service.run(restart(seconds=60, models_dir=str(place), user="ollama"))
+    assert said.code == 1
+    assert said.reason.startswith(f"the user ollama may not write the models directory {place}")
+    assert said.reason.endswith("ollama.service was not restarted")
+    assert "restart ollama.service" not in service.calls("systemctl")
+    assert service.calls("setpriv")[0].startswith("--reuid ollama --regid ollama --init-groups sh -c ")
+    service.fake("setpriv", 'shift 5; exec "$@"')
+    assert service.run(restart(seconds=60, models_dir=str(place), user="ollama")).code == 0
 
 
 def test_the_models_directory_is_made_once(service: Bench) -> None:

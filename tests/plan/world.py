@@ -19,6 +19,7 @@ from ongpu.host.gpu import (
     GpuInfo,
     GpuMemory,
     GpuPerformance,
+    GpuProcess,
     KernelModule,
     Libraries,
     Library,
@@ -36,6 +37,7 @@ from ongpu.host.ollama import (
     OllamaBinary,
     OllamaInstall,
     Process,
+    Runner,
     Service,
 )
 from ongpu.host.reading import Absent, Known, Reading, Unreadable
@@ -47,6 +49,7 @@ from ongpu.probe import systemd
 
 BOOT = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 NA = Absent("[N/A]")
+RUNNER = 900  # pid
 GPU = "GPU-5b5f1a52-7a7c-4a2b-9f0e-1d2c3b4a5f60"
 RTX_4060 = PciGpu(
     address="0000:01:00.0", device_id="0x2882", subsystem_id="0x1458:0x40d1", pci_class="0x030000", driver="nvidia"
@@ -93,6 +96,11 @@ class World:
     store: dict[str, str] = field(default_factory=dict)  # name -> digest
     registry: dict[str, str] = field(default_factory=dict)
     resident: tuple[str, ...] = ()
+    on_cpu: bool = False  # what is resident lies there
+    always_on_cpu: bool = False  # for a reason that no restart mends; clients load the models again at once
+    runner_started: datetime = BOOT
+    models_dir: str = ""  # of the running process
+    other_stores: dict[str, dict[str, str]] = field(default_factory=dict)
     kernel_lines: list[KernelLine] = field(default_factory=list)
     journal: tuple[str, ...] = ()
     clock: datetime = BOOT + timedelta(hours=1)
@@ -102,6 +110,7 @@ class World:
     foreign_program: str = paths.BINARY  # what someone else's unit starts
     environment_file: dict[str, str] = field(default_factory=dict)  # beats every Environment=
     api_is_down: bool = False
+    exe_reading: Unreadable | None = None  # the program of the process cannot be seen
     apt_dies: bool = False  # the next installation is cut off half way
 
     # -- what a look shows ------------------------------------------------------------------------------------
@@ -212,8 +221,13 @@ class World:
             driver_version=Known(self.loaded, "nvidia-smi"),
             cuda_version=Known("13.0", "nvidia-smi"),
             gpus=Known(tuple(_gpu(index, gpu) for index, gpu in enumerate(self.gpus)), "nvidia-smi"),
-            processes=Known((), "nvidia-smi"),
+            processes=Known(self._on_gpu(), "nvidia-smi"),
         )
+
+    def _on_gpu(self) -> tuple[GpuProcess, ...]:
+        if not self.resident or self.on_cpu:
+            return ()
+        return (GpuProcess(pid=RUNNER, name="llama-server", gpu_uuid=GPU, used_bytes=Known(1 << 30, "nvidia-smi")),)
 
     def _ollama(self) -> Reading[OllamaInstall]:
         binaries, trees = (), ()
@@ -258,7 +272,7 @@ class World:
             restarts=0,
             invocation_id="1",
             main=Known(self._process(), "/proc/725") if running else Absent("no main process"),
-            runners=Known((), "/proc"),
+            runners=Known((self._runner(),) if running and self.resident else (), "/proc"),
         )
 
     def _process(self) -> Process:
@@ -266,11 +280,23 @@ class World:
             pid=725,
             parent_pid=1,
             user="ollama",
-            exe=Known(self.exe, "/proc/725/exe"),
+            exe=self.exe_reading or Known(self.exe, "/proc/725/exe"),
             command=("/usr/local/bin/ollama", "serve"),
             environ=Known(dict(self.process or {}), "/proc/725/environ"),
             started_at=Known(self.started, "/proc"),
         )
+
+    def _runner(self) -> Runner:
+        process = Process(
+            pid=RUNNER,
+            parent_pid=725,
+            user="ollama",
+            exe=Known("/opt/ongpu/ollama/current/lib/ollama/llama-server", "/proc"),
+            command=("llama-server", "--model", "/blob"),
+            environ=Known(dict(self.process or {}), "/proc"),
+            started_at=Known(self.runner_started, "/proc"),
+        )
+        return Runner(process=process, model_path="/blob", port=40001, orphan=False)
 
     def _program(self) -> str:
         own = re.search(r"^ExecStart=(\S+) serve$", self.loaded_drop_in, re.MULTILINE)
@@ -304,7 +330,7 @@ class World:
                 name=name,
                 digest=self.store[name],
                 size_bytes=1,
-                size_vram_bytes=1,
+                size_vram_bytes=0 if self.on_cpu else 1,
                 context_length=8192,
                 expires_at="",
             )
@@ -449,7 +475,25 @@ class World:
         self.process, self.exe, self.started = self.effective() | self.environment_file, exe, self.clock
         self.api_is_down = False
         self.runs = self.binary[1]
-        self.resident = ()
+        self.resident, self.on_cpu = (), False
+        self._open_store(self.process.get("OLLAMA_MODELS", ""))
+        if self.always_on_cpu:
+            self.load_on_cpu()
+
+    def _open_store(self, directory: str) -> None:
+        if directory != self.models_dir:
+            self.other_stores[self.models_dir] = self.store
+            self.models_dir, self.store = directory, self.other_stores.pop(directory, {})
+
+    def load_on_cpu(self) -> None:
+        self.resident, self.on_cpu, self.runner_started = tuple(self.store), True, self.clock
+
+    def refuse(self, client: str = "nvidia-smi", pid: int = 4711) -> None:
+        """The driver's libraries and its module do not match at this moment."""
+        self.clock += timedelta(seconds=5)
+        text = f"NVRM: API mismatch: the client '{client}' (pid {pid})"
+        self.kernel_lines.append(KernelLine(at=self.clock, text=text))
+        self.clock += timedelta(minutes=5)
 
     def _reboot(self) -> None:
         self.boots += 1

@@ -92,8 +92,8 @@ def test_dates_and_quoted_words_are_text(tmp_path: Path) -> None:
 
 def test_null_removes_in_every_layer(tmp_path: Path) -> None:
     text = """\
-defaults: {ollama: {release: "0.32.15"}, models: {one: {}, two: {}}, ssh: null}
-groups: {g: {models: {one: null, three: {}}}}
+defaults: {ollama: {release: "0.32.15"}, models: {one: {}, two: {}}, ssh: {user: ops}}
+groups: {g: {models: {one: null, three: {}}, ssh: null}}
 hosts:
   "a[1:3]": {groups: [g], models: {three: null}}
   a2: {models: {two: null}}
@@ -101,6 +101,45 @@ hosts:
 """
     fleet = loaded(tmp_path, text)
     assert {host.name: sorted(host.models) for host in fleet.hosts} == {"a1": ["two"], "a2": [], "a3": ["one", "two"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('models:\n  "llama3.2:3b":', ":3: defaults.models.llama3.2:3b: is empty (null)"),
+        ("models: {m: {context: }}", ":2: defaults.models.m.context: is empty (null)"),
+        ("models:", ":2: defaults.models: is empty (null)"),
+    ],
+)
+def test_null_that_removes_nothing_is_an_error(tmp_path: Path, text: str, says: str) -> None:
+    body = "".join(f"  {line}\n" for line in text.split("\n"))
+    found = refused(tmp_path, f'defaults:\n{body}  ollama: {{release: "0.32.15"}}\nhosts: {{a: {{}}, b: {{}}}}\n')
+    assert says in found
+    assert "\n" not in found
+    assert ("write {} for a model without settings" in found) == ("llama" in text)
+
+
+def test_null_in_a_group_may_remove_from_some_hosts_only(tmp_path: Path) -> None:
+    text = "groups: {one: {models: {m: {}}}, bare: {models: {m: null}}}\n"
+    text += "hosts: {a: {groups: [one, bare]}, b: {groups: [bare]}}"
+    assert [dict(host.models) for host in loaded(tmp_path, BASE + text).hosts] == [{}, {}]
+    alone = text.replace("[one, bare]", "[bare]")
+    assert "fleet.yaml:2: groups.bare.models.m: is empty (null)" in refused(tmp_path, BASE + alone)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "says"),
+    [
+        ("[0, 1]", "0 does not name a GPU for good"),
+        ("[GPU-1]", "'GPU-1' does not name a GPU for good"),
+        ("some", "'some' is neither `all` nor a list of GPU UUIDs or PCI addresses"),
+        ("[]", "an empty list would hide all GPUs"),
+    ],
+)
+def test_bad_gpus_are_one_sentence(tmp_path: Path, gpus: str, says: str) -> None:
+    found = refused(tmp_path, f"{BASE}hosts:\n  a:\n    ollama: {{gpus: {gpus}}}\n")
+    assert f"fleet.yaml:4: hosts.a.ollama.gpus: {says}" in found
+    assert "\n" not in found
 
 
 def test_ranges_that_are_none(tmp_path: Path) -> None:

@@ -61,6 +61,12 @@ class Resource:
     changes: Callable[[Context], Sequence[Change]]
 
 
+def because(reading: Absent | Unreadable) -> str:
+    """Why there is no value, with what would allow the look where that is known."""
+    allow = reading.allow if isinstance(reading, Unreadable) else ""
+    return f"{reading.why} ({allow})" if allow else reading.why
+
+
 def known(reading: Known[T] | Absent | Unreadable, what: str, absent: T | None = None) -> T:
     """The value. Raises Halt("unknown") when it could not be read, or is absent and has no stand-in."""
     match reading:
@@ -70,5 +76,5 @@ def known(reading: Known[T] | Absent | Unreadable, what: str, absent: T | None =
             if absent is not None:
                 return absent
             raise Halt("unknown", f"cannot tell {what}: {why}")
-        case Unreadable(why=why, allow=allow):
-            raise Halt("unknown", f"cannot tell {what}: {why}" + (f" ({allow})" if allow else ""))
+        case Unreadable():
+            raise Halt("unknown", f"cannot tell {what}: {because(reading)}")

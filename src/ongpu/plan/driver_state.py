@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from ongpu.host.gpu import KernelModule, PciGpu
 from ongpu.host.reading import Known, Unreadable, value_or_none
 from ongpu.host.system import Package, Packages
-from ongpu.plan.context import Context, Halt, known
+from ongpu.plan.context import Context, Halt, because, known
 from ongpu.plan.distributions import Distribution, distribution_of
 from ongpu.plan.flavour import Choice, choose
 from ongpu.plan.gate import system_of
-from ongpu.plan.policy import driver_works
+from ongpu.plan.policy import driver_works, require_reboot
 
 # nvidia-driver-cuda 580.95.05-1   libnvidia-compute-580 580.95.05-0ubuntu1   (epoch possible)
 _UPSTREAM = re.compile(r"^(?:\d+:)?(\d{3}(?:\.\d+)+)(?:[-+~].*)?$")
@@ -64,7 +64,7 @@ def driver_state(context: Context) -> DriverState:
     system = system_of(context)
     module = known(context.snapshot.module, "which kernel module is loaded")
     if isinstance(module.loaded, Unreadable):
-        raise Halt("unknown", f"cannot tell which kernel module is loaded: {module.loaded.why}")
+        raise Halt("unknown", f"cannot tell which kernel module is loaded: {because(module.loaded)}")
     loaded = module.loaded.value.version if isinstance(module.loaded, Known) else ""
     packages = known(context.snapshot.packages, "which driver packages are installed")
     distribution = distribution_of(system)
@@ -120,6 +120,25 @@ def _common_version(packages: Packages, names: tuple[str, ...]) -> str:
         package = packages.find(name)
         versions.add(upstream(package.version) if package and is_there(package) else "")
     return versions.pop() if len(versions) == 1 else ""
+
+
+def replaces_a_working_driver(context: Context, state: DriverState) -> bool:
+    """Would another driver need a reboot to be used, and take one away that works? Raises Halt("unknown")."""
+    return bool(state.loaded) and driver_works(context)
+
+
+def is_refused(context: Context, state: DriverState) -> bool:
+    """May the declared branch not replace the present driver, or is that not known? The driver's own part of the plan
+    says why; nothing that only serves the replacement is changed then."""
+    branch = context.spec.driver.branch
+    if in_branch(state.installed, branch):
+        return False
+    try:
+        if replaces_a_working_driver(context, state):
+            require_reboot(context, f"driver {state.loaded} -> {branch} needs a reboot")
+    except Halt:
+        return True
+    return False
 
 
 def on_disk_version(module: KernelModule) -> str:

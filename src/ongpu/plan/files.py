@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ongpu.host.reading import Absent, Known, Unreadable, value_or_none
 from ongpu.host.system import ManagedFile
-from ongpu.plan.context import Context, Halt, known
+from ongpu.plan.context import Context, Halt, because, known
 from ongpu.plan.secrets import changed_secrets, masked
 from ongpu.plan.types import Put
 
@@ -30,8 +30,8 @@ def found(context: Context, path: str) -> ManagedFile | None:
             return file
         case Absent():
             return None
-        case Unreadable(why=why, allow=allow):
-            raise Halt("unknown", f"cannot read {path}: {why}" + (f" ({allow})" if allow else ""))
+        case Unreadable() as blind:
+            raise Halt("unknown", f"cannot read {path}: {because(blind)}")
 
 
 def content_of(context: Context, path: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ongpu.host.reading import Absent, Known, Unreadable
-from ongpu.plan.context import Context, Halt
+from ongpu.plan.context import Context, Halt, because
 from ongpu.plan.types import Drain, Interrupts
 from ongpu.spec.window import Window
 
@@ -24,8 +24,8 @@ def driver_works(context: Context) -> bool:
             raise Halt("unknown", f"cannot tell whether the present driver works: {nvml.message or 'no GPU list'}")
         case Absent():
             return False
-        case Unreadable(why=why):
-            raise Halt("unknown", f"cannot tell whether the present driver works: {why}")
+        case Unreadable() as blind:
+            raise Halt("unknown", f"cannot tell whether the present driver works: {because(blind)}")
 
 
 def is_running(context: Context) -> bool:
@@ -35,8 +35,8 @@ def is_running(context: Context) -> bool:
             return service.is_running
         case Absent():
             return False
-        case Unreadable(why=why):
-            raise Halt("unknown", f"cannot tell whether something is served: {why}")
+        case Unreadable() as blind:
+            raise Halt("unknown", f"cannot tell whether something is served: {because(blind)}")
 
 
 def serves(context: Context) -> str:
@@ -46,13 +46,13 @@ def serves(context: Context) -> str:
     match context.snapshot.api:
         case Known(value=api):
             loaded = api.loaded
-        case Absent(why=why) | Unreadable(why=why):
-            loaded = Unreadable(why)
+        case Absent() | Unreadable() as blind:
+            loaded = Unreadable(because(blind))
     match loaded:
         case Known(value=models):
             return ", ".join(model.name for model in models)
-        case Absent(why=why) | Unreadable(why=why):
-            raise Halt("unknown", f"cannot tell whether something is served: {why}")
+        case Absent() | Unreadable() as blind:
+            raise Halt("unknown", f"cannot tell whether something is served: {because(blind)}")
 
 
 def window_is_open(context: Context) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ongpu.host.ollama import OllamaInstall, Service
 from ongpu.host.paths import BINARY, RELEASES, UNIT_FILE
 from ongpu.host.reading import Absent, Known, Unreadable
-from ongpu.plan.context import Context, Halt, known
+from ongpu.plan.context import Context, Halt, because, known
 from ongpu.plan.files import content_of, found
 from ongpu.plan.gate import system_of
 
@@ -35,8 +35,8 @@ def service_of(context: Context) -> Service | None:
             return None if service.load_state == "not-found" else service
         case Absent():
             return None
-        case Unreadable(why=why, allow=allow):
-            raise Halt("unknown", f"cannot tell how ollama.service is set up: {why}" + (f" ({allow})" if allow else ""))
+        case Unreadable() as blind:
+            raise Halt("unknown", f"cannot tell how ollama.service is set up: {because(blind)}")
 
 
 def install_of(context: Context) -> OllamaInstall:
@@ -61,7 +61,7 @@ def installed(context: Context) -> Installed:
     version = context.spec.ollama.release
     install = install_of(context)
     if isinstance(install.release, Unreadable):
-        raise Halt("unknown", f"cannot tell which Ollama release is in use: {install.release.why}")
+        raise Halt("unknown", f"cannot tell which Ollama release is in use: {because(install.release)}")
     own = f"{RELEASES}/{version}"
     at_binary = next((binary for binary in install.binaries if binary.path == BINARY), None)
     current = install.release.value if isinstance(install.release, Known) else ""

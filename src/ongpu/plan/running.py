@@ -10,9 +10,10 @@ from ongpu.host import ollama_log
 from ongpu.host.ollama import Process, Service
 from ongpu.host.paths import DROP_IN, UNIT
 from ongpu.host.reading import Absent, Known, Unreadable, value_or_none
-from ongpu.plan import environment
-from ongpu.plan.context import Context, Halt
+from ongpu.plan import environment, stranded
+from ongpu.plan.context import Context, Halt, because
 from ongpu.plan.files import content_of
+from ongpu.plan.movers import require_none_in_files
 from ongpu.plan.release import Installed, installed
 from ongpu.plan.secrets import shown
 
@@ -30,13 +31,13 @@ def reasons_to_restart(context: Context, service: Service) -> list[str]:
     match service.main:
         case Known(value=process):
             pass
-        case Absent(why=why) | Unreadable(why=why):
-            raise Halt("unknown", f"cannot tell what the running Ollama was started with: {why}")
+        case Absent() | Unreadable() as blind:
+            raise Halt("unknown", f"cannot tell what the running Ollama was started with: {because(blind)}")
     there = installed(context)
     return [
         *_program(context, process, there),
         *_environment(context, service, process),
-        *_before_the_driver(context, service),
+        *(_before_the_driver(context, service) or stranded.reasons(context, service, process)),
     ]
 
 
@@ -44,8 +45,10 @@ def _program(context: Context, process: Process, there: Installed) -> list[str]:
     match process.exe:
         case Known(value=exe):
             pass
-        case Absent(why=why) | Unreadable(why=why):
-            raise Halt("unknown", f"cannot tell which Ollama is running: {why}")
+        case Absent() | Unreadable() as blind:
+            # readlink says nothing at all when it may not look.
+            denied = "no permission to look: " if isinstance(blind, Unreadable) and blind.allow else ""
+            raise Halt("unknown", f"cannot tell which Ollama is running: {denied}{because(blind)}")
     path = exe.removesuffix(" (deleted)")
     if path.rpartition("/")[2] != "ollama":
         return _version(context, there)  # started through an interpreter or a wrapper: its path says nothing
@@ -59,16 +62,16 @@ def _version(context: Context, there: Installed) -> list[str]:
     match api.version if api else Unreadable("the API was not read"):
         case Known(value=version):
             return [] if version == there.version else [f"it is {version}, not {there.version}"]
-        case Absent(why=why) | Unreadable(why=why):
-            raise Halt("unknown", f"cannot tell which version of Ollama is running: {why}")
+        case Absent() | Unreadable() as blind:
+            raise Halt("unknown", f"cannot tell which version of Ollama is running: {because(blind)}")
 
 
 def _environment(context: Context, service: Service, process: Process) -> list[str]:
     match process.environ:
         case Known(value=running):
             pass
-        case Absent(why=why) | Unreadable(why=why):
-            raise Halt("unknown", f"cannot read the environment of the running Ollama: {why}")
+        case Absent() | Unreadable() as blind:
+            raise Halt("unknown", f"cannot read the environment of the running Ollama: {because(blind)}")
     declared = environment.declared(context)
     differing = [
         f"{name} is {_words(name, running.get(name))}, declared {shown(name, value)}"
@@ -78,6 +81,8 @@ def _environment(context: Context, service: Service, process: Process) -> list[s
     left_over = [f"{name} is still set, but declared nowhere" for name in _left_over(context, service, running)]
     if running.get(environment.MARKER) == environment.marked(declared)[environment.MARKER]:
         _require_curable(service, differing, left_over)
+    if not (differing or left_over):
+        require_none_in_files(service, running, declared)
     return differing + left_over
 
 
@@ -107,11 +112,12 @@ def _left_over(context: Context, service: Service, running: Mapping[str, str]) -
     if not (context.pending("override") or service.needs_reload) or DROP_IN not in service.drop_ins:
         expected |= set(service.environment)
     else:
-        expected |= set(service.environment) - _in_old_drop_in(context)
+        expected |= set(service.environment) - in_old_drop_in(context)
     return sorted(name for name in running if name.startswith(_OURS) and name not in expected)
 
 
-def _in_old_drop_in(context: Context) -> set[str]:
+def in_old_drop_in(context: Context) -> set[str]:
+    """Names of the variables that our drop-in sets as it is on the host now."""
     lines = content_of(context, DROP_IN).splitlines()
     words = (line.removeprefix("Environment=").lstrip('"') for line in lines if line.startswith("Environment="))
     return {word.partition("=")[0] for word in words}

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ongpu.spec.merge import MAX_HOSTS, expand, merge
+from ongpu.spec.merge import MAX_HOSTS, expand, merge, nulls
 from ongpu.spec.misplaced import misplaced, without
 from ongpu.spec.model import HostSpec
 from ongpu.spec.sentences import in_words, near
@@ -36,6 +36,7 @@ class Builder:
     errors: list[str] = field(default_factory=list)
     parts: dict[str, dict[str, Any]] = field(default_factory=lambda: {name: {} for name in _TOP})
     where: dict[Path, str] = field(default_factory=dict)
+    removing: dict[Path, bool] = field(default_factory=dict)  # each null: does it remove something from some host?
 
     def add(self, file: str, tree: Tree) -> None:
         """One file. The same host, group or release in two files is an error that names both."""
@@ -80,18 +81,31 @@ class Builder:
             if spec is not None:
                 hosts.append(spec)
                 data[name] = merged
+        self._require_nulls_that_remove()
         self.errors = list(dict.fromkeys(self.errors))
         return Fleet(tuple(hosts), data, skipped)
 
     def _merged(self, keys: list[str], groups: list[str]) -> dict[str, Any]:
         """defaults < groups in order < range < the host's own entry; each may remove what an earlier one gave."""
-        layers = [self.parts["defaults"]]
-        layers += [self.parts["groups"][group] or {} for group in groups]
-        layers += [self.parts["hosts"][key] or {} for key in keys]
+        layers: list[tuple[Path, dict[str, Any]]] = [(("defaults",), self.parts["defaults"])]
+        layers += [(("groups", group), self.parts["groups"][group] or {}) for group in groups]
+        layers += [(("hosts", key), self.parts["hosts"][key] or {}) for key in keys]
         merged: dict[str, Any] = {}
-        for layer in layers:
-            merged = merge(merged, {key: value for key, value in layer.items() if key not in ("groups", "skip")})
+        for at, entry in layers:
+            layer = {key: value for key, value in entry.items() if key not in ("groups", "skip")}
+            for path, removes in nulls(merged, layer):
+                self.removing[(*at, *path)] = self.removing.get((*at, *path), False) or removes
+            merged = merge(merged, layer)
         return {**merged, **{part: self.parts[part] for part in ("releases", "rollout") if self.parts[part]}}
+
+    def _require_nulls_that_remove(self) -> None:
+        """`"llama3.1:8b":` with nothing behind it is null, which would silently drop what it is meant to declare."""
+        for path, removes in self.removing.items():
+            if not removes:
+                of_model = path[-2] == "models"
+                instead = "write {} for a model without settings" if of_model else "give a value, or drop the line"
+                why = "is empty (null), which removes what an earlier layer gives, and none gives it"
+                self.errors.append(f"{self.where.get(path, 'inventory')}: {'.'.join(path)}: {why}: {instead}")
 
     def _clear_misplaced(self) -> None:
         self.parts["defaults"] = self._without_misplaced("defaults", ("defaults",), self.parts["defaults"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 # gpu-a[001:400]
@@ -23,6 +23,17 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         else:
             merged[key] = value
     return merged
+
+
+def nulls(base: Mapping[str, Any], over: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], bool]]:
+    """The path of each null in `over`, and whether `base` has that key, so that the null removes something."""
+    for key, value in over.items():
+        if value is None:
+            yield (key,), key in base
+        elif isinstance(value, Mapping):
+            old = base.get(key)
+            for path, removes in nulls(old if isinstance(old, Mapping) else {}, value):
+                yield (key, *path), removes
 
 
 def expand(name: str) -> list[str]:

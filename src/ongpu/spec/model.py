@@ -105,7 +105,8 @@ class Ollama(Strict):
         Field(description="OLLAMA_MODELS; default: in the service user's home."),
     ] = None
     gpus: Annotated[
-        Literal["all"] | list[Annotated[str, BeforeValidator(values.gpu)]],
+        Literal["all"] | list[str],
+        BeforeValidator(values.gpus),
         Field(description="all, or a list of GPU UUIDs or PCI addresses."),
     ] = "all"
     env: Annotated[

@@ -136,6 +136,17 @@ def gpu(value: Any) -> str:
     return str(value)
 
 
+def gpus(value: Any) -> Any:
+    """`all`, or a list of names. Checked before pydantic's union, which would tell of each of its members."""
+    if value == "all":
+        return value
+    if not isinstance(value, list):
+        raise ValueError(f"{value!r} is neither `all` nor a list of GPU UUIDs or PCI addresses")
+    if not value:
+        raise ValueError("an empty list would hide all GPUs: write `all`, or name some")
+    return [gpu(one) for one in value]
+
+
 def model(value: str) -> str:
     if not re.fullmatch(r"[\w.-]+(:\d+)?(/[\w.-]+)*(:[\w.-]+)?", value, re.ASCII):
         raise ValueError(f"{value!r} is not a model name such as llama3.1:8b")

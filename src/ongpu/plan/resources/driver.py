@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ongpu.plan.context import Context, Later, Resource
 from ongpu.plan.distributions import Install
-from ongpu.plan.driver_state import DriverState, driver_state, in_branch, upstream
-from ongpu.plan.policy import drained, driver_works, may_reboot, require_reboot
+from ongpu.plan.driver_state import DriverState, driver_state, in_branch, replaces_a_working_driver, upstream
+from ongpu.plan.policy import drained, may_reboot, require_reboot
 from ongpu.plan.types import Change, Interrupts, Step
 
 
@@ -17,9 +17,9 @@ def _changes(context: Context) -> list[Change]:
         return _kept(context, state)
     context.wait_for("repository")
     if context.pending("repository"):
-        if _replaces_a_working_driver(context, state):
+        if replaces_a_working_driver(context, state):
             require_reboot(context, f"driver {state.loaded} -> {context.spec.driver.branch} needs a reboot")
-        may = may_reboot(context) if _replaces_a_working_driver(context, state) else Interrupts.NONE
+        may = may_reboot(context) if replaces_a_working_driver(context, state) else Interrupts.NONE
         raise Later("can only be known once the package repository is there", may)
     return [_install(context, state)]
 
@@ -58,7 +58,7 @@ def _install(context: Context, state: DriverState) -> Change:
         summary = f"{version} with the {state.flavour} kernel module ({state.required[-1]})"
     steps: list[Step] = []
     interrupts = Interrupts.NONE
-    if _replaces_a_working_driver(context, state):
+    if replaces_a_working_driver(context, state):
         # From here until the reboot new CUDA programs find libraries and a module that do not match.
         require_reboot(context, f"driver {summary} needs a reboot")
         steps += drained(context)
@@ -88,10 +88,6 @@ def _wanted(state: DriverState, name: str, branch: str) -> str:
 def _present(state: DriverState, name: str) -> str:
     package = state.packages.find(name)
     return package.version if package else ""
-
-
-def _replaces_a_working_driver(context: Context, state: DriverState) -> bool:
-    return bool(state.loaded) and driver_works(context)
 
 
 RESOURCE = Resource(name="driver", applies=lambda spec: spec.driver.manage, changes=_changes)

@@ -10,34 +10,47 @@ from ongpu.host.reading import Absent, Known, Unreadable, value_or_none
 from ongpu.plan import shell
 from ongpu.plan.context import Context, Halt, Later, Resource, because
 from ongpu.plan.endpoint import api_url
+from ongpu.plan.names import full_name
 from ongpu.plan.policy import is_running
 from ongpu.plan.release import install_of
+from ongpu.plan.running import in_old_drop_in
 from ongpu.plan.types import Change
 from ongpu.spec.model import ModelSpec
 
 PULL_SECONDS = 4 * 3600
 
 
-def full_name(name: str) -> str:
-    """`llama3.1` -> `llama3.1:latest`, as the API lists it (Ollama, types/model/name.go)."""
-    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
-
-
 def _changes(context: Context) -> list[Change]:
     install_of(context)
     if not context.spec.models:
         return []
+    _wait_for_the_store(context)
     present = {full_name(model.name): model for model in _store(context)}
     found = (_change(context, name, spec, present.get(full_name(name))) for name, spec in context.spec.models.items())
     return [change for change in found if change]
+
+
+def _wait_for_the_store(context: Context) -> None:
+    """Raises Later where the restart brings another models directory: what is in the present one says nothing."""
+    restart = context.earlier.of("restart")
+    service = value_or_none(context.snapshot.service)
+    process = value_or_none(service.main) if service else None
+    running = value_or_none(process.environ) if process else None
+    if service is None or running is None or restart.empty:
+        return
+    wanted = context.spec.ollama.models_dir
+    if wanted is None and "OLLAMA_MODELS" not in in_old_drop_in(context):
+        wanted = service.environment.get("OLLAMA_MODELS")  # someone else's unit or drop-in
+    if running.get("OLLAMA_MODELS") != wanted:
+        raise Later("can only be known once Ollama runs with its new models directory")
 
 
 def _store(context: Context) -> tuple[Model, ...]:
     match context.snapshot.api:
         case Known(value=api):
             models = api.models
-        case Absent(why=why) | Unreadable(why=why):
-            models = Unreadable(why)
+        case Absent() | Unreadable() as blind:
+            models = Unreadable(because(blind))
     match models:
         case Known(value=present):
             return present

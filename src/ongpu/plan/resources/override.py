@@ -9,6 +9,7 @@ from ongpu.host.paths import BINARY, DROP_IN, UNIT
 from ongpu.plan import environment
 from ongpu.plan.context import Context, Halt, Resource
 from ongpu.plan.files import written
+from ongpu.plan.movers import require_none_in_units
 from ongpu.plan.release import exec_start_override, install_of, program, service_of
 from ongpu.plan.render import render
 from ongpu.plan.resources.unit import RELOAD
@@ -31,6 +32,7 @@ def _changes(context: Context) -> list[Change]:
             return [Change(resource="override", summary="let systemd read its unit files again", steps=(RELOAD,))]
         if service and service.exists:
             _require_effective(service, declared)
+            require_none_in_units(context, service, declared)
         return []
     summary = f"create the drop-in {DROP_IN}" if file.new else f"change the drop-in {DROP_IN}"
     if not file.diff:

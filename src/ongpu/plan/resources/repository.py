@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ongpu.host.paths import HEADER
 from ongpu.plan import openpgp
 from ongpu.plan.context import Context, Halt, Resource
-from ongpu.plan.driver_state import DriverState, driver_state, in_branch, upstream
+from ongpu.plan.driver_state import DriverState, driver_state, in_branch, is_refused, upstream
 from ongpu.plan.files import content_of, found, written
 from ongpu.plan.gate import system_of
 from ongpu.plan.types import Change, Put, Run
@@ -29,6 +29,8 @@ def _changes(context: Context) -> list[Change]:
     if state.adopted:
         return []
     origin = _origin(context, state)
+    if is_refused(context, state):
+        return []  # the pin to the new branch would outlive the refusal, and apt would follow it one day
     if _elsewhere(context, state, origin.url):
         return _pin_only(context, state, origin, own=False)
     return _own(context, state, origin)

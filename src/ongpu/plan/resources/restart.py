@@ -1,22 +1,24 @@
 """The running process is what is declared. Planned from the process itself, never because something else changed:
 so a run that was killed anywhere heals when it is run again (design D3).
 
-A release that does not come up is rolled back to the one that served before it (D7); the step fails all the same.
+A release or a drop-in that does not come up is rolled back to what served before it (D7); the step fails all the same.
 """
 
 from __future__ import annotations
 
 from ongpu.host.ollama import Service
-from ongpu.host.paths import ACCOUNT, CURRENT, RELEASES, UNIT
+from ongpu.host.paths import ACCOUNT, CURRENT, DROP_IN, RELEASES, STATE_DIR, UNIT
 from ongpu.host.reading import value_or_none
 from ongpu.plan import shell
 from ongpu.plan.context import Context, Later, Resource
 from ongpu.plan.endpoint import api_url
+from ongpu.plan.environment import MARKER
 from ongpu.plan.policy import drained, may_restart, require_restart
 from ongpu.plan.release import install_of, service_of
 from ongpu.plan.running import reasons_to_restart
 from ongpu.plan.types import Change, Interrupts, Run, Step
 
+_LAST_GOOD = f"{STATE_DIR}/last-good/50-ongpu.conf"  # the drop-in with which the service answered last
 API_SECONDS = 240  # discovery asks each backend directory for up to 30 s, then all devices again (Ollama, discover/)
 
 
@@ -75,7 +77,22 @@ def _step(context: Context, service: Service, verb: str, what: str) -> Run:
         OLD=_way_back(context),
         RELEASES=RELEASES,
         CURRENT=CURRENT,
+        DROP_IN=DROP_IN,
+        GOOD=_LAST_GOOD,
+        **_serving_now(context, service),
     )
+
+
+def _serving_now(context: Context, service: Service) -> dict[str, str]:
+    """What the way back leads to: BARE = a process without our drop-in; API_BEFORE = where it answers."""
+    process = value_or_none(service.main) if service.is_running else None
+    running = value_or_none(process.environ) if process else None
+    if running is None:
+        return {"BARE": "", "API_BEFORE": api_url(context.spec.ollama.listen)}
+    return {
+        "BARE": "" if MARKER in running else "yes",
+        "API_BEFORE": api_url(running.get("OLLAMA_HOST", "")),
+    }
 
 
 def _way_back(context: Context) -> str:
