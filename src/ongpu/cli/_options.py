@@ -130,9 +130,6 @@ def finish(result: FleetResult, fmt: str, outs: list[tuple[str, Path]]) -> int:
     click.echo(renderer(fmt)(result), nl=False)  # first: nothing that happens to a file takes it away
     for name, path in outs:
         write_atomically(path, renderer(name)(result))
-    click.echo(renderer(fmt)(result), nl=False)  # first: nothing that happens to a file takes it away
-    for name, path in outs:
-        write_atomically(path, renderer(name)(result))
     return exit_code(fmt, result)
 
 

@@ -19,7 +19,13 @@ def render(result: FleetResult) -> str:
     hosts = sorted(result.hosts, key=lambda host: (_WORST_FIRST.index(host.verdict), host.host))
     explain = result.command == "diagnose"
     healthy = list(_healthy(hosts)) if explain else []
-    parts = [list(_changes(hosts)), list(_models(hosts)), list(_troubles(hosts, explain)), healthy, [_last_line(result)]]
+    parts = [
+        list(_changes(hosts)),
+        list(_models(hosts)),
+        list(_troubles(hosts, explain)),
+        healthy,
+        [_last_line(result)],
+    ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
