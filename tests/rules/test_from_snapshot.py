@@ -11,7 +11,7 @@ from ongpu.host.gpu import KernelModule, LoadedModule, Nvml, PciGpu
 from ongpu.host.ollama import Api, Journal, LoadedModel
 from ongpu.host.reading import Absent, Known, Unreadable
 from ongpu.host.snapshot import HostSnapshot
-from ongpu.host.system import KernelLine, KernelLog
+from ongpu.host.system import KernelLine, KernelLog, Package, Packages
 from ongpu.probe.decode import decode
 from ongpu.rules.diagnose import Diagnosis, diagnose
 from ongpu.rules.from_snapshot import evidence_from
@@ -72,6 +72,20 @@ def test_version_mismatch() -> None:
     )
     assert causes(found)[0] == "driver-library-mismatch"
     assert "570.86.15" in found.summary
+
+
+@pytest.mark.parametrize(("package", "expected"), [("nvidia-driver-cuda", ["module-missing-for-kernel"]), ("curl", [])])
+def test_a_module_is_missing_only_where_a_driver_is_installed(package: str, expected: list[str]) -> None:
+    installed = Package(name=package, version="1", status="ii", held=False)
+    packages = Packages(manager="apt", installed=(installed,), candidates={}, sources=(), broken=())
+    none = KernelModule(
+        loaded=Absent("x"),
+        on_disk=Absent("y"),
+        uvm_loaded=Absent("x"),
+        nouveau_loaded=Known(False, ""),
+        users=Absent(""),
+    )
+    assert causes(of(module=Known(none, "modinfo"), packages=Known(packages, "dpkg"))) == expected
 
 
 def test_uvm_not_loaded() -> None:

@@ -6,6 +6,7 @@ what is absent says so where that is a finding.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from ongpu.host.gpu import DeviceNodes, Gpu, KernelModule, Libraries, Nvml, PciGpu
@@ -19,6 +20,7 @@ from ongpu.rules.recognise import bounded, kind_of, tidy
 
 Lines = Iterator[tuple[Kind, str]]
 _MIB = 2**20
+_DRIVER = re.compile(r"nvidia-(?:driver|dkms|kernel|open)|kmod-nvidia|akmod-nvidia|linux-modules-nvidia")
 # NVML's clock event reasons (nvml.h), in nvidia-smi's words.
 _REASONS = {
     0x4: "SW Power Cap",
@@ -44,8 +46,7 @@ def evidence_from(snapshot: HostSnapshot) -> Evidence:
             case Absent(why=why):
                 lines.extend(Line(text, kind, name) for kind, text in _absent(name, why))
                 looked.append(name.replace("_", " "))
-    if stale := _started_too_early(snapshot):
-        lines.append(stale)
+    lines.extend(line for line in (_started_too_early(snapshot), _not_built(snapshot)) if line)
     kept, _ = bounded(lines, lambda line: line.text)
     return Evidence(lines=kept, looked_at=tuple(looked), blind=tuple(blind))
 
@@ -74,8 +75,6 @@ def _module(module: KernelModule) -> Lines:
                 yield "system", "nvidia_uvm is not loaded"
             case Known() | Unreadable():
                 pass
-    elif isinstance(module.loaded, Absent) and isinstance(module.on_disk, Absent):
-        yield "system", f"no NVIDIA kernel module for the running kernel ({module.on_disk.why})"
     if value_or_none(module.nouveau_loaded):
         yield "system", "nouveau              2150400  0"
 
@@ -213,6 +212,18 @@ def _started_too_early(snapshot: HostSnapshot) -> Line | None:
             "system",
             "journal and nvidia-smi",
         )
+    return None
+
+
+def _not_built(snapshot: HostSnapshot) -> Line | None:
+    """A driver package is installed, and the running kernel has no module of it."""
+    module, packages = value_or_none(snapshot.module), value_or_none(snapshot.packages)
+    if module is None or packages is None or not isinstance(module.loaded, Absent):
+        return None
+    driver = next((package.name for package in packages.installed if _DRIVER.search(package.name)), "")
+    if driver and isinstance(module.on_disk, Absent):
+        text = f"no NVIDIA kernel module for the running kernel, though {driver} is installed ({module.on_disk.why})"
+        return Line(text, "system", "packages and modinfo")
     return None
 
 
