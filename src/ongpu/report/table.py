@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ongpu.host.result import FleetResult, HostResult, HostVerdict, ModelResult
+from ongpu.report import _findings
 from ongpu.report._text import columns, gib, number, percent, plural
 
 _WORST_FIRST: tuple[HostVerdict, ...] = ("failed", "findings", "refused", "unknown", "ok")
@@ -16,7 +17,15 @@ _MARK = {"change": "~", "deferred": "…", "blocked": "!"}
 
 def render(result: FleetResult) -> str:
     hosts = sorted(result.hosts, key=lambda host: (_WORST_FIRST.index(host.verdict), host.host))
-    parts = [list(_changes(hosts)), list(_models(hosts)), list(_troubles(hosts)), [_last_line(result)]]
+    explain = result.command == "diagnose"
+    healthy = list(_healthy(hosts)) if explain else []
+    parts = [
+        list(_changes(hosts)),
+        list(_models(hosts)),
+        list(_troubles(hosts, explain)),
+        healthy,
+        [_last_line(result)],
+    ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
@@ -64,13 +73,15 @@ def _row(host: HostResult, model: ModelResult) -> tuple[str, ...]:
     )
 
 
-def _troubles(hosts: list[HostResult]) -> Iterator[str]:
+def _troubles(hosts: list[HostResult], explain: bool) -> Iterator[str]:
     for host in hosts:
         if host.verdict == "ok" or (host.verdict == "findings" and host.changes):
             continue
         yield f"{host.host}  {host.verdict.upper()}: {host.error or host.summary}"
+        if explain:
+            yield from _findings.lines(host)
         for finding in host.findings:
-            if finding.summary not in (host.error, host.summary):
+            if not explain and finding.summary not in (host.error, host.summary):
                 yield f"  {finding.summary}"
         for model in host.models:
             if model.verdict not in ("verified", "not_loaded") and model.summary not in (host.error, host.summary):
@@ -78,6 +89,14 @@ def _troubles(hosts: list[HostResult]) -> Iterator[str]:
         for unknown in host.unknowns:
             if unknown.allow:
                 yield f"  {unknown.what}: {unknown.allow}"
+
+
+def _healthy(hosts: list[HostResult]) -> Iterator[str]:
+    """A diagnosis that finds nothing says what it looked at."""
+    for host in hosts:
+        if host.verdict == "ok":
+            yield f"{host.host}  OK: {host.summary}"
+            yield from _findings.lines(host)
 
 
 def _word(host: HostResult) -> str:

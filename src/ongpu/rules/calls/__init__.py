@@ -1,0 +1,1 @@
+"""Root causes that lie in how a model is called and scheduled."""

@@ -1,0 +1,1 @@
+"""Root causes that lie in the environment part of a host."""

@@ -1,0 +1,119 @@
+"""What is known about one host, from any source, as lines of known kind. Rules look only at this."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from ongpu.host.result import Unknown
+from ongpu.rules.literals import needed
+
+Kind = Literal["log", "kernel", "smi", "ps", "env", "call", "container", "package", "system", "text", "prose"]
+"""log: Ollama and its runner; smi: nvidia-smi; ps: `ollama ps`; env: variables and units; call: model parameters and
+requests; container: its start and its errors; package: packages and directory listings; system: modules, PCI, CPU,
+kernel; text: not recognised; prose: a person's own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line without prompts, colours and prefixes; `source` says which command, file or paste it is from."""
+
+    text: str
+    kind: Kind
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A pattern that was found: the match, and the line on which it begins."""
+
+    match: re.Match[str]
+    line: Line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """`looked_at` says in words what was examined; `blind` what could not be looked at and why."""
+
+    lines: tuple[Line, ...]
+    looked_at: tuple[str, ...] = ()
+    blind: tuple[Unknown, ...] = ()
+    _found: dict[re.Pattern[str], tuple[Found, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _told: dict[re.Pattern[str], Found | None] = field(default_factory=dict, compare=False, repr=False)
+
+    @cached_property
+    def kinds(self) -> frozenset[Kind]:
+        return frozenset(line.kind for line in self.lines)
+
+    @cached_property
+    def _said(self) -> _Page:
+        return _Page(tuple(line for line in self.lines if line.kind != "prose"))
+
+    @cached_property
+    def _everything(self) -> _Page:
+        return _Page(self.lines)
+
+    def find(self, pattern: re.Pattern[str]) -> Line | None:
+        """The line on which the pattern is first found, a person's own words left out."""
+        found = self.match(pattern)
+        return found.line if found else None
+
+    def match(self, pattern: re.Pattern[str]) -> Found | None:
+        return next(iter(self.all(pattern)), None)
+
+    def all(self, pattern: re.Pattern[str]) -> tuple[Found, ...]:
+        """Every place where the pattern is found, in order. Many rules ask the same: each pattern is sought once."""
+        if pattern not in self._found:
+            self._found[pattern] = tuple(self._said.search(pattern))
+        return self._found[pattern]
+
+    def told(self, pattern: re.Pattern[str]) -> Line | None:
+        """Like `find`, in a person's own words too: for what only a person can know (sleep, what worked before)."""
+        if pattern not in self._told:
+            self._told[pattern] = next(self._everything.search(pattern), None)
+        found = self._told[pattern]
+        return found.line if found else None
+
+    def of(self, *kinds: Kind) -> Iterator[Line]:
+        return (line for line in self.lines if line.kind in kinds)
+
+
+class _Page:
+    """Lines as one text: a pattern that allows white space between words finds them across a wrapped line."""
+
+    def __init__(self, lines: tuple[Line, ...]) -> None:
+        self.lines = lines
+        self.text = "\n".join(line.text for line in lines)
+        self.lower = self.text.lower()
+        self.starts: list[int] = []
+        at = 0
+        for line in lines:
+            self.starts.append(at)
+            at += len(line.text) + 1
+
+    def search(self, pattern: re.Pattern[str]) -> Iterator[Found]:
+        words_needed = needed(pattern)
+        if words_needed is not None and not any(word in self.lower for word in words_needed):
+            return
+        for match in pattern.finditer(self.text):
+            if match.end() > match.start():
+                yield Found(match, self.lines[bisect_right(self.starts, match.start()) - 1])
+
+
+# What a pattern is made of, where spaces are concerned: a character class, an escape, a lookbehind for a space, and a
+# space with or without a quantifier.
+_PIECE = re.compile(r"\[(?:\\.|[^\]\\])*\]|\\.|\(\?<= \)| \{| [*+?]?", re.DOTALL)
+_SPACES = {" ": r"\s{1,40}", " +": r"\s{1,40}", " *": r"\s{0,40}", " ?": r"\s?", "(?<= )": r"(?<=\s)"}
+
+
+def words(*texts: str) -> re.Pattern[str]:
+    """A pattern of alternatives, in any case; a space in it stands for any white space (wrapped lines too).
+
+    Inside a character class, and before a quantifier in braces, a space is a space.
+    """
+    parts = (f"(?:{_PIECE.sub(lambda piece: _SPACES.get(piece[0], piece[0]), text)})" for text in texts)
+    return re.compile("|".join(parts), re.IGNORECASE | re.MULTILINE)

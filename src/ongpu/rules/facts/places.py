@@ -1,0 +1,57 @@
+"""Where the evidence is from: in a container, on a Jetson, in WSL, in a snap, on a machine that slept."""
+
+from __future__ import annotations
+
+from ongpu.rules.evidence import Evidence, Line, words
+
+_CONTAINER = words(
+    r"\b(?:docker|podman|nerdctl)(?: compose| container)? (?:run|exec|create|start|up|logs|ps)\b", r"docker-compose",
+    r"^\s*image: \S*ollama", r"\bkubectl\b", "OCI runtime", r"root@(?:ollama|[0-9a-f]{12}|\w+-\w+-\w+)[\w-]*:/\S*#",
+    "ollama in (?:a )?(?:docker|container)", r"\bin (?:a |the )?(?:docker|container|pod)\b", "inside the container", r"docker containers?\b", "^services:",
+    r"/\.dockerenv", r"nvidia-container-(?:cli|runtime|toolkit)", r"container started", "ollama/ollama(?::|$| )",
+)  # fmt: skip
+_LXC = words(r"\bLXC\b", r"\bincus\b", r"\blxd\b", "pct (?:set|enter)", "Proxmox (?:container|CT)")
+_JETSON = words(
+    r"\bL4T\b", "nv_tegra_release", "jetpack", r"\bjetson\b", r"\btegra\b", "NvRmMem", r"\bOrin\b", r"\bXavier\b",
+    r"# R\d\d \(release\)", r"-tegra\b",
+)  # fmt: skip
+_WSL = words(r"/usr/lib/wsl/", r"microsoft-standard", r"\bWSL ?2?\b", "/dev/dxg")
+_SNAP = words(
+    r"/snap/ollama/",
+    r"/var/snap/ollama",
+    r"\bsnap (?:install|connections|connect|list|info|run) ollama",
+    r"^ollama \S+ \d+ latest/",
+)
+_SLEPT = words(
+    r"\b(?:suspend(?:ed|ing)?|hibernat\w+|resum(?:e|ed|ing) from|after resume|sleep mode|(?:put|went) to sleep|wak(?:e|ing|es) up|wake from)\b",
+    r"PM: suspend (?:entry|exit)", "after (?:sleep|standby|resume|waking|wake)", "systemd-(?:suspend|sleep|hibernate)",
+)  # fmt: skip
+_AMD = words(r"library=rocm", "AMD/ATI", r"\bRadeon\b", "amdgpu", r"\bROCm\d\b")
+
+
+def container(seen: Evidence) -> Line | None:
+    return seen.told(_CONTAINER)
+
+
+def lxc(seen: Evidence) -> Line | None:
+    return seen.told(_LXC)
+
+
+def jetson(seen: Evidence) -> Line | None:
+    return seen.told(_JETSON)
+
+
+def wsl(seen: Evidence) -> Line | None:
+    return seen.told(_WSL)
+
+
+def snap(seen: Evidence) -> Line | None:
+    return seen.told(_SNAP)
+
+
+def slept(seen: Evidence) -> Line | None:
+    return seen.told(_SLEPT)
+
+
+def amd(seen: Evidence) -> Line | None:
+    return seen.find(_AMD)

@@ -1,0 +1,233 @@
+"""A host's snapshot as evidence: what the probe read, in the words of the tools that it read it from.
+
+So a live host, a recorded one and pasted text go through the same rules. What could not be read becomes `blind`;
+what is absent says so where that is a finding.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from ongpu.host.gpu import DeviceNodes, Gpu, KernelModule, Libraries, Nvml, PciGpu
+from ongpu.host.ollama import Api, Journal, LoadedModel, OllamaInstall, Service
+from ongpu.host.reading import Absent, Known, Reading, Unreadable, value_or_none
+from ongpu.host.result import Unknown
+from ongpu.host.snapshot import HostSnapshot
+from ongpu.host.system import KernelLog, Packages
+from ongpu.rules.evidence import Evidence, Kind, Line
+from ongpu.rules.recognise import bounded, kind_of, tidy
+
+Lines = Iterator[tuple[Kind, str]]
+_MIB = 2**20
+_DRIVER = re.compile(r"nvidia-(?:driver|dkms|kernel|open)|kmod-nvidia|akmod-nvidia|linux-modules-nvidia")
+# NVML's clock event reasons (nvml.h), in nvidia-smi's words.
+_REASONS = {
+    0x4: "SW Power Cap",
+    0x20: "SW Thermal Slowdown",
+    0x40: "HW Thermal Slowdown",
+    0x80: "HW Power Brake Slowdown",
+}
+
+
+def evidence_from(snapshot: HostSnapshot) -> Evidence:
+    """Every section of the snapshot, as lines that rules read."""
+    lines: list[Line] = []
+    blind: list[Unknown] = []
+    looked: list[str] = []
+    for name, say in _SECTIONS.items():
+        reading: Reading[object] = getattr(snapshot, name)
+        match reading:
+            case Known(value=value, source=source):
+                lines.extend(Line(text, kind, source) for kind, text in say(value))
+                looked.append(name.replace("_", " "))
+            case Unreadable(why=why, allow=allow):
+                blind.append(Unknown(what=name.replace("_", " "), why=why, allow=allow))
+            case Absent(why=why):
+                lines.extend(Line(text, kind, name) for kind, text in _absent(name, why))
+                looked.append(name.replace("_", " "))
+    lines.extend(line for line in (_started_too_early(snapshot), _not_built(snapshot)) if line)
+    kept, _ = bounded(lines, lambda line: line.text)
+    return Evidence(lines=kept, looked_at=tuple(looked), blind=tuple(blind))
+
+
+def _absent(name: str, why: str) -> Lines:
+    if name == "pci":
+        yield "system", f"no NVIDIA device on the PCI bus ({why})"
+    elif name == "nvml":
+        yield "smi", f"nvidia-smi is not installed ({why})"
+
+
+def _pci(gpus: tuple[PciGpu, ...]) -> Lines:
+    if not gpus:
+        yield "system", "no NVIDIA device on the PCI bus"
+    for gpu in gpus:
+        yield "system", f"{gpu.address} 3D controller: NVIDIA Corporation Device {gpu.device_id}"
+        if gpu.driver:
+            yield "system", f"\tKernel driver in use: {gpu.driver}"
+
+
+def _module(module: KernelModule) -> Lines:
+    if loaded := value_or_none(module.loaded):
+        yield "system", f"NVRM version: NVIDIA UNIX Kernel Module  {loaded.version}"
+        match module.uvm_loaded:
+            case Known(value=False) | Absent():
+                yield "system", "nvidia_uvm is not loaded"
+            case Known() | Unreadable():
+                pass
+    if value_or_none(module.nouveau_loaded):
+        yield "system", "nouveau              2150400  0"
+
+
+def _libraries(libraries: Libraries) -> Lines:
+    for name, reading in (("libnvidia-ml.so", libraries.nvml), ("libcuda.so", libraries.cuda)):
+        match reading:
+            case Known(value=library):
+                yield "package", library.resolved or library.path
+            case Absent():
+                yield "package", f"{name}.1 => not found"
+            case Unreadable():
+                pass
+
+
+def _packages(packages: Packages) -> Lines:
+    for package in packages.installed:
+        if package.name.startswith("ollama"):
+            yield "package", f"{package.name} {package.version}"
+
+
+def _nodes(nodes: DeviceNodes) -> Lines:
+    for node in nodes.nodes:
+        yield (
+            "system",
+            f"crw-rw---- 1 {node.owner} {node.group} {node.major}, {node.minor} {node.path} (mode {node.mode})",
+        )
+    match nodes.service_user_may_open:
+        case Known(value=False, source=source):
+            yield (
+                "system",
+                f"user {value_or_none(nodes.service_user) or 'of the service'} may not open /dev/nvidia* ({source})",
+            )
+        case Known() | Absent() | Unreadable():
+            pass
+
+
+def _nvml(nvml: Nvml) -> Lines:
+    if nvml.exit_code:
+        yield "smi", f"nvidia-smi: exit {nvml.exit_code} {nvml.message}"
+        if nvml.exit_code == 9:
+            yield "smi", "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver."
+    elif nvml.message:
+        yield "smi", nvml.message
+    if version := value_or_none(nvml.driver_version):
+        cuda = value_or_none(nvml.cuda_version) or "N/A"
+        yield "smi", f"NVIDIA-SMI {version}   Driver Version: {version}   CUDA Version: {cuda}"
+    for gpu in value_or_none(nvml.gpus) or ():
+        yield from _gpu(gpu)
+
+
+def _gpu(gpu: Gpu) -> Lines:
+    info, memory, speed = gpu.info, gpu.memory, gpu.performance
+    yield "smi", f"GPU {info.index}: {info.name} (UUID: {info.uuid})"
+    if capability := value_or_none(info.compute_capability):
+        yield "smi", f"GPU {info.index}: compute capability {capability}"
+    if mode := value_or_none(info.compute_mode):
+        yield "smi", f"    Compute Mode                          : {mode}"
+    if value_or_none(info.mig):
+        yield "smi", "    MIG Mode Current : Enabled"
+    used, total = value_or_none(memory.used_bytes), value_or_none(memory.total_bytes)
+    if used is not None and total:
+        mode = value_or_none(info.compute_mode) or "Default"
+        yield "smi", f"|  {used // _MIB}MiB / {total // _MIB}MiB |  {mode} |"
+    mask = value_or_none(speed.throttle) or 0
+    for bit, words in _REASONS.items():
+        if mask & bit:
+            yield "smi", f"    {words} : Active"
+    if degrees := value_or_none(speed.temperature_c):
+        yield "smi", f"    GPU Current Temp : {degrees} C"
+    if errors := value_or_none(speed.uncorrected_ecc):
+        yield "smi", f"GPU {info.index}: uncorrected ECC errors since start: {errors}"
+
+
+def _kernel_log(log: KernelLog) -> Lines:
+    for line in log.lines:
+        yield "kernel", line.text
+
+
+def _ollama(install: OllamaInstall) -> Lines:
+    for tree in install.trees:
+        for entry in tree.entries:
+            yield "package", f"{tree.path}/{entry}"
+        if not tree.entries:
+            yield "package", f"{tree.path}: lib/ollama is empty"
+    for packaging in install.packaging:
+        yield "package", f"ollama is installed as {packaging}"
+
+
+def _service(service: Service) -> Lines:
+    main = value_or_none(service.main)
+    environ = value_or_none(main.environ) if main else None
+    for name, value in (environ if environ is not None else service.environment).items():
+        yield "env", f"{name}={value}"
+    for name, value in service.properties.items():
+        yield "env", f"{name}={value}"
+    for runner in value_or_none(service.runners) or ():
+        yield "log", " ".join(runner.process.command)
+        for name, value in (value_or_none(runner.process.environ) or {}).items():
+            if name.startswith("LLAMA_ARG_"):
+                yield "env", f"{name}={value}"
+
+
+def _api(api: Api) -> Lines:
+    if version := value_or_none(api.version):
+        yield "ps", f"ollama version is {version}"
+    for model in value_or_none(api.loaded) or ():
+        yield "ps", _row(model)
+
+
+def _row(model: LoadedModel) -> str:
+    """As `ollama ps` prints it; all of it on the GPU only when it is all of it."""
+    share = model.size_vram_bytes / model.size_bytes if model.size_bytes else 0
+    cpu = 0 if share >= 1 else min(100, max(1, round(100 * (1 - share))))
+    where = "100% GPU" if cpu == 0 else "100% CPU" if cpu == 100 else f"{cpu}%/{100 - cpu}% CPU/GPU"
+    context = f"    {model.context_length}" if model.context_length else ""
+    return f"{model.name}    {model.digest[:12] or '0' * 12}    {model.size_bytes / 1e9:.1f} GB    {where}{context}"
+
+
+def _journal(journal: Journal) -> Lines:
+    for raw in journal.lines:
+        if line := tidy(raw):
+            yield kind_of(line, "log"), line
+
+
+def _started_too_early(snapshot: HostSnapshot) -> Line | None:
+    """The server's log of this start shows no GPU, and the driver shows one now."""
+    journal, nvml = value_or_none(snapshot.journal), value_or_none(snapshot.nvml)
+    if journal is None or nvml is None or not value_or_none(nvml.gpus):
+        return None
+    found = [line for line in journal.lines if "inference compute" in line]
+    if found and all("library=cpu" in line for line in found):
+        return Line(
+            "ollama started before the GPU driver: no GPU in its log, one in nvidia-smi",
+            "system",
+            "journal and nvidia-smi",
+        )
+    return None
+
+
+def _not_built(snapshot: HostSnapshot) -> Line | None:
+    """A driver package is installed, and the running kernel has no module of it."""
+    module, packages = value_or_none(snapshot.module), value_or_none(snapshot.packages)
+    if module is None or packages is None or not isinstance(module.loaded, Absent):
+        return None
+    driver = next((package.name for package in packages.installed if _DRIVER.search(package.name)), "")
+    if driver and isinstance(module.on_disk, Absent):
+        text = f"no NVIDIA kernel module for the running kernel, though {driver} is installed ({module.on_disk.why})"
+        return Line(text, "system", "packages and modinfo")
+    return None
+
+
+_SECTIONS: dict[str, Callable[..., Lines]] = {
+    "pci": _pci, "module": _module, "libraries": _libraries, "packages": _packages, "nodes": _nodes, "nvml": _nvml,
+    "kernel_log": _kernel_log, "ollama": _ollama, "service": _service, "api": _api, "journal": _journal,
+}  # fmt: skip

@@ -1,0 +1,1 @@
+"""Root causes that lie in the hardware part of a host."""

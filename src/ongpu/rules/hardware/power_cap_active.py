@@ -1,0 +1,36 @@
+"""The power limit holds the GPU's clocks down.
+
+What it means: The GPU would take more power than its limit allows, and lowers its clocks.
+Why it matters: Under full load this is normal and costs a little speed; with a low limit it costs much.
+How it comes about: A limit set with nvidia-smi -pl, a laptop's power profile, or simply full load.
+Fix: Compare the limit with the card's default (nvidia-smi -q -d POWER) and raise it with nvidia-smi -pl if it was
+  lowered and the cooling allows it.
+Fix safety: manual.
+References: nvidia-smi -q -d POWER,PERFORMANCE; NVML clocks event reason 0x4.
+"""
+
+from __future__ import annotations
+
+from ongpu.rules.evidence import Evidence, words
+from ongpu.rules.rule import Hit, Rule, proven
+
+_ACTIVE = words(
+    r"SW Power Cap *: *Active", r"sw_power_cap\D{1,4}Active", r"HW Power Brake Slowdown *: *Active", r"power cap active"
+)
+
+
+def check(seen: Evidence) -> Hit | None:
+    line = seen.find(_ACTIVE)
+    return proven("the power limit holds the GPU's clocks down", line) if line else None
+
+
+RULE = Rule(
+    id="HW-006",
+    slug="power-cap-active",
+    severity="info",
+    check=check,
+    needs=("smi",),
+    fires=("        SW Power Cap                      : Active",),
+    quiet=("        SW Power Cap                      : Not Active",),
+    unknown=("OLLAMA_HOST=0.0.0.0",),
+)

@@ -1,0 +1,179 @@
+"""Takes pasted text apart: which line is a log's, nvidia-smi's, a unit's, a compose file's, or a person's words.
+
+Pure, never raises, linear time. Lines of the same shape are kept a limited number of times, so that a long journal
+costs little; the first ones show where trouble began, the last ones how things are now.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from ongpu.host.ollama_log.text import clean
+from ongpu.rules.evidence import Evidence, Kind, Line
+
+T = TypeVar("T")
+FIRST, LAST = 40, 40  # of one shape
+MOST = 6_000  # lines in all
+_LONGEST = 4000
+
+_ANSI = re.compile(r"\x1b(?:\[[0-9;?]{0,20}[A-Za-z]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|[()][A-Z0-9])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+# Jan 15 10:34:34 gpuhost kernel: NVRM: …      2025-01-15T10:34:34+0000 gpuhost kernel: …      [    4.2] NVRM: …
+_KERNEL_PREFIX = re.compile(
+    r"^(?:[^\[\n]{0,40}\d\d:\d\d:\d\d\S{0,12} \S{1,80} kernel: )?(?:\[ {0,8}\d{1,10}\.\d{1,6}\] ?)?"
+)
+# 2025-01-15T10:34:34.123456789Z time=…        (docker logs -t, kubectl logs --timestamps)
+_STAMP = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d) (?=\S)")
+_SHAPE = re.compile(r"[0-9]+")
+
+
+def _any(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(patterns))
+
+
+# Words that only one kind of evidence has, tried in this order.
+_SIGNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    ("kernel", _any(
+        r"NVRM", r"\bXid \(", r"nouveau (?:0000|[\w:.]+:)", r"nvidia-nvlink:", r"nvidia-uvm: ", r"AER: ",
+        r"avc: +denied",
+        r"BAR \d+.*assign", r"module verification failed",
+    )),
+    ("log", _any(
+        r"\blevel=[A-Z]+", r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ", r"\[GIN\]", r"\bggml_", r"\bllama_", r"\bllm_load",
+        r"\bload_(?:tensors|backend)", r"cuInit", r"cuda\w+ err", r"nvmlInit", r"dlsym", r"CUDA error",
+            r"cuda driver library",
+        r"inference compute", r"NvRmMem", r"common_(?:params|init)", r"print_info", r"sched_reserve",
+        r"\bDevice \d+: .*compute capability", r"llama runner",
+    )),
+    ("ps", _any(r"\d{1,3}% (?:CPU|GPU)", r"\d{1,2}%/\d{1,2}% CPU/GPU", r"\bPROCESSOR\b")),
+    ("container", _any(
+        r"\b(?:docker|podman|nerdctl)\b", r"kubectl", r"nvidia-container", r"OCI runtime", r"^\s*image:", r"no-cgroups",
+        r"\[\[gpu\]\]", r"nvidia-ctk", r"^\s*(?:runtime: nvidia|devices:|deploy:|capabilities:|privileged:)",
+    )),
+    ("smi", _any(
+        r"NVIDIA-SMI", r"nvidia-smi", r"^\s*\|.*\|\s*$", r"^\s*\+[-=+]+\+?\s*$", r"initialize NVML",
+        r"NVML library version",
+        r"^\s*GPU \d+: ", r"^\s*MIG .* Device", r"No devices were found", r"device handle for GPU",
+        r"^ *(?:Driver|CUDA|KMD) Version +:", r"^\s+[A-Z][\w ./()-]{2,60} +: ", r"Product Name +:",
+    )),
+    ("call", _any(
+        r"num_(?:ctx|gpu|batch|predict)", r"^\s*PARAMETER ", r"^\s*FROM \S", r"\"model\": ?\"",
+        r"/api/(?:generate|chat|embed)", r"eval rate",
+    )),
+    ("env", _any(
+        r"^\s*(?:-\s*)?(?:export\s+)?\"?[A-Z][A-Z0-9_]{2,60}=", r"\bEnvironment(?:File)?=",
+        r"^\s*[A-Z]+_[A-Z0-9_]{2,60}: ",
+        r"^\[Service\]", r"^(?:PrivateDevices|DevicePolicy|DeviceAllow|ProtectKernel\w+|MemoryDenyWriteExecute)=",
+    )),
+    ("system", _any(
+        r"modprobe", r"\bdkms\b", r"\blsmod\b", r"^\s*nvidia(?:_\w+)? +\d+ +\d+", r"mokutil", r"SecureBoot",
+        r"NVIDIA Corporation", r"lspci", r"^\s*(?:Flags|flags|Model name)\s*:", r"/proc/driver/nvidia",
+        r"Kernel Module",
+        r"nv_tegra_release", r"\bREVISION:", r"/lib/modules", r"^\s*blacklist ", r"/etc/fstab", r"noexec", r"insmod",
+        r"^[crwx-]{10}.*nvidia", r"/dev/nvidia", r"getenforce", r"Enforcing", r"uname -", r"systemctl", r"Active: ",
+        r"rmmod", r"CUDA Capability", r"Kernel (?:driver in use|modules):",
+    )),
+    ("package", _any(
+        r"\b(?:pacman|dpkg|apt(?:-get)?|snap|rpm)\b", r"lib/ollama", r"lib(?:ggml|cu\w+|nvidia)[\w.-]*\.so", r"=> ",
+        r"install\.sh", r"^>>> ", r"^WARNING: ", r"^[hi]i +\S", r"^(?:local/|extra/)?ollama\S* \d",
+        r"^content\[",
+    )),
+)  # fmt: skip
+# The name under which evidence is given -> the kind of its lines where no sign says better.
+_NAMED: Mapping[str, Kind] = {
+    "ollama_log": "log", "journal": "log", "log": "log", "server_log": "log", "dmesg": "kernel", "kernel_log": "kernel",
+    "nvidia_smi": "smi", "nvidia_smi_q": "smi", "nvidia_smi_error": "smi", "ollama_ps": "ps", "env": "env",
+    "systemd_env": "env", "environment": "env", "container_run": "container", "compose": "container",
+    "docker_run": "container", "lspci": "system", "lsmod": "system", "description": "prose", "modelfile": "call",
+}  # fmt: skip
+_FIXED: frozenset[Kind] = frozenset({"prose"})
+
+
+def evidence_of(texts: Mapping[str, str]) -> Evidence:
+    """Evidence from `{KIND: TEXT}`, where KIND names what the text is, or is any other word for an untyped paste."""
+    lines: list[Line] = []
+    left_out = 0
+    for name, text in texts.items():
+        kept, more = bounded(list(_unwrapped(text.split("\n"))), str)
+        left_out += more
+        lines.extend(_known(kept, name))
+    looked = tuple(f"{name.replace('_', ' ')} ({_count(text)})" for name, text in texts.items() if text.strip())
+    if left_out:
+        looked += (f"{left_out} repeated or surplus lines left out",)
+    return Evidence(lines=tuple(lines), looked_at=looked)
+
+
+def lines_of(text: str, name: str = "paste") -> Iterator[Line]:
+    """Every line with its kind. `name` is the evidence's kind if it is a known one, and the lines' source."""
+    return _known(_unwrapped(text.split("\n")), name)
+
+
+def _known(raws: Iterable[str], name: str) -> Iterator[Line]:
+    fallback = _NAMED.get(name, "text")
+    for raw in raws:
+        line = tidy(raw)
+        if line.strip():
+            yield Line(line, fallback if fallback in _FIXED else kind_of(line, fallback), name)
+
+
+def tidy(raw: str) -> str:
+    """One line without colours, control characters, and what loggers and containers put in front."""
+    text = raw[:_LONGEST]
+    if "\x1b" in text:
+        text = _ANSI.sub("", text)
+    text = _CONTROL.sub("", text.rstrip("\r").rsplit("\r", 1)[-1])
+    text = _STAMP.sub("", clean(text), count=1)
+    return _KERNEL_PREFIX.sub("", text, count=1).rstrip()
+
+
+def kind_of(line: str, fallback: Kind) -> Kind:
+    for kind, sign in _SIGNS:
+        if sign.search(line):
+            return kind
+    return fallback
+
+
+def _unwrapped(lines: list[str]) -> Iterator[str]:
+    """A logger's record that a terminal or a mailer broke in two, as one line again: its quotes are not closed."""
+    held = ""
+    joined = 0
+    for line in lines:
+        if held and (joined >= 6 or _begins(line)):
+            yield held
+            held, joined = "", 0
+        held, joined = (f"{held} {line.strip()}", joined + 1) if held else (line, 0)
+        if not ("msg=" in held and len(held) < _LONGEST and held.count('"') % 2):
+            yield held
+            held, joined = "", 0
+    if held:
+        yield held
+
+
+_BEGIN = re.compile(r"time=|level=|^\s*$|^\[|^\d{4}/|^[$#>]|\b(?:ggml|llama|load)_\w+: ")
+
+
+def _begins(line: str) -> bool:
+    return bool(_BEGIN.search(line[:200]))
+
+
+def bounded(every: Sequence[T], text: Callable[[T], str]) -> tuple[tuple[T, ...], int]:
+    """At most FIRST + LAST lines of one shape, at most MOST in all, in their order; and how many were left out."""
+    if len(every) <= FIRST + LAST:
+        return tuple(every), 0
+    places: dict[str, list[int]] = {}
+    for at, line in enumerate(every):
+        places.setdefault(_SHAPE.sub("0", text(line)[:160]), []).append(at)
+    keep = sorted(at for found in places.values() for at in _ends(found, FIRST, LAST))
+    keep = _ends(keep, MOST // 2, MOST // 2)
+    return tuple(every[at] for at in keep), len(every) - len(keep)
+
+
+def _ends(places: list[int], first: int, last: int) -> list[int]:
+    return places if len(places) <= first + last else places[:first] + places[-last:]
+
+
+def _count(text: str) -> str:
+    count = text.count("\n") + (not text.endswith("\n"))
+    return f"{count} line{'' if count == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""Root causes that lie in the software part of a host."""

@@ -1,0 +1,54 @@
+"""The container was started without a GPU.
+
+What it means: Ollama runs in a container, and its start does not ask for a GPU.
+Why it matters: The host's GPU is invisible inside; models run on the CPU.
+How it comes about: docker run without --gpus, or a compose file without a device reservation.
+Fix: Start the container with --gpus=all, or add deploy.resources.reservations.devices (driver nvidia, capabilities
+  [gpu]) to the compose file, and create it anew.
+Fix safety: restart.
+References: Ollama docs/docker.mdx; Docker compose GPU support.
+"""
+
+from __future__ import annotations
+
+from ongpu.rules.evidence import Evidence, words
+from ongpu.rules.facts import codes, placement, places
+from ongpu.rules.rule import Hit, Rule, likely, possible
+
+_START = words(
+    r"\b(?:docker|podman|nerdctl) (?:container )?(?:run|create)\b[^\n]{0,400}ollama[^\n]{0,60}", r"^\s*image: \S*ollama"
+)
+_ASKED = words(
+    r"--gpus?\b", r"--device[= ]\S*(?:nvidia|/dev/)", r"--runtime[= ]nvidia", r"runtime: nvidia", r"capabilities: *\[? ?\"?gpu", r"driver: nvidia", r"nvidia\.com/gpu",
+    r"^\s*- ?\"?gpu\"?\s*$", r"NVIDIA_VISIBLE_DEVICES", r"/dev/nvidia", r"^\s*gpus: all",
+)  # fmt: skip
+
+
+def check(seen: Evidence) -> Hit | None:
+    nothing = placement.no_gpu(seen) or codes.cuda_codes(seen).get(100)
+    start = seen.find(_START)
+    if seen.find(_ASKED):
+        return None
+    if start:
+        return likely("the container's start asks for no GPU", start, nothing)
+    inside = places.container(seen)
+    return (
+        possible("Ollama runs in a container and found no GPU: was it started with one?", inside, nothing)
+        if inside and nothing
+        else None
+    )
+
+
+RULE = Rule(
+    id="SW-038",
+    slug="container-without-gpu",
+    severity="critical",
+    check=check,
+    needs=("container",),
+    fires=(
+        "docker run -d -v ollama:/root/.ollama -p 11434:11434 --name ollama ollama/ollama",
+        'services:\n  ollama:\n    image: ollama/ollama:latest\n    ports:\n      - "11434:11434"',
+    ),
+    quiet=("docker run -d --gpus=all -v ollama:/root/.ollama -p 11434:11434 ollama/ollama",),
+    unknown=("OLLAMA_HOST=0.0.0.0",),
+)

@@ -1,0 +1,68 @@
+"""The installed package of Ollama has no CUDA library.
+
+What it means: The distribution splits Ollama into packages, and only the one for the CPU is installed, or the CUDA one
+  is empty.
+Why it matters: Ollama cannot use the GPU, whatever the driver does.
+How it comes about: Arch's ollama without ollama-cuda, a snap, Nix without acceleration = "cuda", or a faulty package.
+Fix: Install the CUDA package (Arch: ollama-cuda; Nix: services.ollama.acceleration = "cuda"), or Ollama's own release.
+Fix safety: restart.
+References: Arch packages ollama and ollama-cuda; nixpkgs services.ollama.
+"""
+
+from __future__ import annotations
+
+from ongpu.rules.evidence import Evidence, words
+from ongpu.rules.facts import placement, places
+from ongpu.rules.rule import Hit, Rule, likely, possible, proven
+
+_EMPTY = words(
+    r"ollama-cuda: 0 total files", r"package '?ollama-cuda'? (?:was )?not found", r"ollama-cuda[^\n]{0,20}(?:not installed|is not installed|none)",
+    r"acceleration = (?:null|false|\"\")", r"no (?:such )?package[^\n]{0,20}ollama-cuda",
+)  # fmt: skip
+_PACKAGED = words(
+    r"^(?:local/|extra/)?ollama \d+\.\d+\.\d+-\d",
+    r"^ollama-\d[\w.-]*\.(?:fc|el|x86)",
+    r"/nix/store/[^\n]{0,60}ollama",
+    r"/usr/lib/ollama/libggml-cpu",
+    r"pacman -\w+ ollama",
+    r"/snap/ollama/",
+    r"/var/snap/ollama",
+    r"^ii +ollama ",
+    r"brew/Cellar/ollama",
+)
+_DISTRIBUTION = words(r"\b(?:Arch Linux|Manjaro|CachyOS|EndeavourOS|NixOS|nixpkgs)\b")
+_CUDA_PACKAGE = words(r"^(?:local/|extra/)?ollama-cuda \d", "libggml-cuda", r"/cuda_v1\d")
+_CPU_BACKEND = words(r"libggml-cpu-\w+\.so", "loaded CPU backend", r"compiler=cgo")
+
+
+def check(seen: Evidence) -> Hit | None:
+    if line := seen.find(_EMPTY):
+        return proven("the package with Ollama's CUDA library is missing or empty", line)
+    packaged = seen.find(_PACKAGED)
+    nothing, told = placement.no_gpu(seen), seen.told(_DISTRIBUTION)
+    if packaged is None and nothing and told and not seen.find(_CUDA_PACKAGE):
+        return possible("a distribution that packages Ollama's CUDA library apart, and no GPU found", told, nothing)
+    if packaged is None or seen.find(_CUDA_PACKAGE) or places.container(seen):
+        return None
+    cpu = seen.find(_CPU_BACKEND) or placement.no_gpu(seen)
+    if places.snap(seen) and seen.find(words("error while loading shared libraries: lib(?:cudart|cublas)")):
+        return likely("the snap lacks the CUDA libraries that its runner needs", packaged)
+    return likely("the distribution's Ollama package has no CUDA library", packaged, cpu) if cpu else None
+
+
+RULE = Rule(
+    id="SW-024",
+    slug="distro-package-no-cuda",
+    severity="critical",
+    check=check,
+    needs=("package", "log"),
+    explains=("install-incomplete", "runner-lib-missing"),
+    fires=(
+        "ollama-cuda: 0 total files, 0 missing files",
+        "error: package 'ollama-cuda' was not found",
+        "load_backend: loaded CPU backend from /usr/lib/ollama/libggml-cpu-haswell.so",
+        'level=INFO msg="ggml backend load all from path" path=/nix/store/abc-ollama-0.6.2/lib/ollama\nload_backend: loaded CPU backend from /nix/store/abc-ollama-0.6.2/lib/ollama/libggml-cpu-haswell.so',
+    ),
+    quiet=("ollama 0.11.8-1\nollama-cuda 0.11.8-1",),
+    unknown=("OLLAMA_HOST=0.0.0.0",),
+)

@@ -1,0 +1,53 @@
+"""MIG mode is on and there is no instance that could be used.
+
+What it means: The GPU is in multi-instance mode, in which only its instances run programs, and none was made.
+Why it matters: CUDA finds no device; Ollama runs on the CPU.
+How it comes about: MIG mode was left on by an earlier user, or its instances were lost at the last restart.
+Fix: Switch it off (sudo nvidia-smi -i INDEX -mig 0, with nothing running on the GPU) or make an instance
+  (sudo nvidia-smi mig -cgi PROFILE -C) and restart Ollama.
+Fix safety: manual; ends everything on the GPU.
+References: NVIDIA MIG user guide; nvidia-smi MIG M. column.
+"""
+
+from __future__ import annotations
+
+from ongpu.rules.evidence import Evidence, words
+from ongpu.rules.facts import codes, placement
+from ongpu.rules.rule import Hit, Rule, likely, possible, proven
+
+_ENABLED = words(
+    r"^\|[ ]{20,}\|[^|\n]*\|[ ]+Enabled\*? +\|",
+    r"MIG Mode\s+Current +: Enabled",
+    r"mig\.mode\.current\D{1,20}Enabled",
+    r"\bMIG M\. ?(?:is )?Enabled",
+    "MIG mode (?:is )?(?:on|enabled)",
+)
+_NONE = words("No MIG devices found", "no MIG (?:instances|devices)")
+_INSTANCE = words(r"^\s*MIG \d+g\.\d+gb[^\n]{0,30} Device", r"\bMIG-[0-9a-f]{8}-", r"\bMIG-GPU-", r"MIG devices:")
+
+
+def check(seen: Evidence) -> Hit | None:
+    enabled, none = seen.find(_ENABLED), seen.find(_NONE)
+    if none and enabled:
+        return proven("MIG is on and has no instances", none, enabled)
+    if enabled is None or seen.find(_INSTANCE):
+        return None
+    if nothing := placement.no_gpu(seen) or codes.cuda_codes(seen).get(100):
+        return likely("MIG is on, no instance is listed, and Ollama found no GPU", enabled, nothing)
+    return possible("MIG is on and no instance is listed", enabled)
+
+
+RULE = Rule(
+    id="SW-016",
+    slug="mig-enabled-unintended",
+    severity="warning",
+    check=check,
+    needs=("smi",),
+    explains=("mig-single-instance-limit", "nvidia-uvm-not-loaded"),
+    fires=(
+        "|                                         |                        |              Enabled |\ncuInit err: 100",
+        "    MIG Mode\n        Current                           : Enabled\nNo MIG devices found",
+    ),
+    quiet=("|                                         |                        |             Disabled |",),
+    unknown=("OLLAMA_HOST=0.0.0.0",),
+)

@@ -1,0 +1,51 @@
+"""The virtual GPU has no licence.
+
+What it means: This is a vGPU guest, and NVIDIA's driver slows it down without a licence.
+Why it matters: It works for about 20 minutes after start, then becomes very slow, or CUDA stops.
+How it comes about: No or a wrong client token or licence server, or a server that cannot be reached.
+Fix: Put the client token into /etc/nvidia/ClientConfigToken, set FeatureType in /etc/nvidia/gridd.conf, restart
+  nvidia-gridd, and check License Status with nvidia-smi -q.
+Fix safety: safe.
+References: NVIDIA virtual GPU client licensing guide.
+"""
+
+from __future__ import annotations
+
+from ongpu.rules.evidence import Evidence, words
+from ongpu.rules.facts import gpus
+from ongpu.rules.rule import Hit, Rule, possible, proven
+
+_UNLICENSED = words(
+    r"License Status *: *Unlicensed", r"License Status *: *(?:Restricted|Expired)", r"\bUnlicensed \((?:Un)?restricted\)",
+    r"nvidia-gridd[^\n]{0,120}(?:failed to acquire|unlicensed|expired|not (?:acquired|licensed)|license[^\n]{0,20}(?:fail|error))",
+    "Failed to acquire (?:a )?license", "(?:vGPU|GRID)[^\n]{0,60}(?:unlicensed|no licen[cs]e)",
+)  # fmt: skip
+_LICENSED = words(r"License Status *: *Licensed")
+_PROFILE = words(r"\w-\d{1,3}[QCB]$", r"^GRID \w")
+
+
+def check(seen: Evidence) -> Hit | None:
+    if line := seen.find(_UNLICENSED):
+        return proven("the virtual GPU has no licence and is slowed down", line)
+    if seen.find(_LICENSED):
+        return None
+    for name, line in gpus.names(seen):
+        if _PROFILE.search(name):
+            return possible(f"{name} is a virtual GPU: without a licence it is slowed down", line)
+    return None
+
+
+RULE = Rule(
+    id="SW-017",
+    slug="vgpu-unlicensed",
+    severity="warning",
+    check=check,
+    needs=("smi",),
+    fires=(
+        "        License Status                    : Unlicensed (Unrestricted)",
+        "nvidia-gridd[812]: Failed to acquire license from license.example:443",
+        "GPU 0: GRID T4-8C (UUID: GPU-00000001-aaaa-bbbb-cccc-000000000001)",
+    ),
+    quiet=("        License Status                    : Licensed (Expiry: 2026-1-1 0:0:0 GMT)",),
+    unknown=("OLLAMA_HOST=0.0.0.0",),
+)
