@@ -14,6 +14,7 @@ BINARY = "/usr/local/bin/ollama"
 STATE_DIR = "/var/lib/ongpu"  # locks, and previous versions of files that we replaced
 BACKUPS = f"{STATE_DIR}/backups"
 LOCK = f"{STATE_DIR}/lock"
+LAST_GOOD = f"{STATE_DIR}/last-good/50-ongpu.conf"  # the drop-in with which the service answered last
 
 APT_SOURCE = "/etc/apt/sources.list.d/ongpu-nvidia.sources"
 APT_PIN = "/etc/apt/preferences.d/ongpu-nvidia"

@@ -7,7 +7,7 @@ A release or a drop-in that does not come up is rolled back to what served befor
 from __future__ import annotations
 
 from ongpu.host.ollama import Service
-from ongpu.host.paths import ACCOUNT, CURRENT, DROP_IN, RELEASES, STATE_DIR, UNIT
+from ongpu.host.paths import ACCOUNT, CURRENT, DROP_IN, LAST_GOOD, RELEASES, UNIT
 from ongpu.host.reading import value_or_none
 from ongpu.plan import shell
 from ongpu.plan.context import Context, Later, Resource
@@ -18,7 +18,6 @@ from ongpu.plan.release import install_of, service_of
 from ongpu.plan.running import reasons_to_restart
 from ongpu.plan.types import Change, Interrupts, Run, Step
 
-_LAST_GOOD = f"{STATE_DIR}/last-good/50-ongpu.conf"  # the drop-in with which the service answered last
 API_SECONDS = 240  # discovery asks each backend directory for up to 30 s, then all devices again (Ollama, discover/)
 
 
@@ -78,7 +77,7 @@ def _step(context: Context, service: Service, verb: str, what: str) -> Run:
         RELEASES=RELEASES,
         CURRENT=CURRENT,
         DROP_IN=DROP_IN,
-        GOOD=_LAST_GOOD,
+        GOOD=LAST_GOOD,
         **_serving_now(context, service),
     )
 
