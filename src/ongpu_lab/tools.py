@@ -23,6 +23,7 @@ PACKAGE_OF_TOOL = {
     "ssh-keygen": "openssh-client",
     "openssl": "openssl",
     "gpg": "gpg",
+    "gpg-agent": "gpg-agent",
     "gcc": "gcc",
     "dpkg-deb": "dpkg",
     "apt-ftparchive": "apt-utils",
