@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +56,14 @@ def _make(place: Path, versions: tuple[str, ...]) -> Repository:
     made = Repository({}, key, openpgp.fingerprints(key)[0], home)
     made.files.update({"Packages": packages, "Release": release, "InRelease": made.signed(release)})
     return made
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_agent_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """gpg starts an agent for each home, which stays."""
+    yield
+    for home in [*tmp_path_factory.getbasetemp().rglob("home")]:
+        subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], capture_output=True, check=False)
 
 
 @pytest.fixture(scope="module")
