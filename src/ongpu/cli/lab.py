@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import subprocess
+from collections.abc import Callable
 
 import click
 
@@ -100,12 +101,7 @@ def fault(lab: Lab, words: tuple[str, ...], listing: bool, clear: bool) -> int:
 @click.pass_obj
 def reboot(lab: Lab, host: str) -> int:
     """Reboot a host, or start it if it is down, and wait until it takes logins."""
-    seen = lab.ask("reboot", host)
-    faults.started(lab, host)
-    if seen["state"] != "running":
-        raise LabError(f"{host} is {seen['state']} ({seen['reason']}).")
-    click.echo(f"{host} is running")
-    return Exit.OK
+    return _boots(lab, "reboot", host, faults.started)
 
 
 @command.command()
@@ -113,12 +109,7 @@ def reboot(lab: Lab, host: str) -> int:
 @click.pass_obj
 def reset(lab: Lab, host: str) -> int:
     """Make a host blank again: a new disk, a new boot, no faults."""
-    seen = lab.ask("reset", host)
-    faults.forget(lab, host)
-    if seen["state"] != "running":
-        raise LabError(f"{host} is {seen['state']} ({seen['reason']}).")
-    click.echo(f"{host} is running")
-    return Exit.OK
+    return _boots(lab, "reset", host, faults.forget)
 
 
 @command.command()
@@ -141,6 +132,16 @@ def logs(lab: Lab, host: str, console: bool) -> int:
 def down(lab: Lab) -> int:
     """End the lab and remove all that it made, whatever state it is in."""
     click.echo(f"the lab in {lab.dir.root} is gone" if lab.down() else f"there is no lab in {lab.dir.root}", err=True)
+    return Exit.OK
+
+
+def _boots(lab: Lab, verb: str, host: str, noted: Callable[[Lab, str], None]) -> int:
+    """A verb that ends with a freshly booted host, and what that does to the faults that are active there."""
+    seen = lab.ask(verb, host)
+    noted(lab, host)
+    if seen["state"] != "running":
+        raise LabError(f"{host} is {seen['state']} ({seen['reason']}).")
+    click.echo(f"{host} is running")
     return Exit.OK
 
 
