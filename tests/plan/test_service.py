@@ -8,6 +8,7 @@ import pytest
 
 from ongpu.host import paths
 from ongpu.host.reading import Absent, Known, Unreadable
+from ongpu.host.system import KernelLine
 from ongpu.plan.types import Change, Drain, Interrupts, Limits, Put
 from tests.plan.builders import blank_host, configured_host, installed_by_script, planned, spec
 from tests.plan.runs import run
@@ -70,6 +71,18 @@ def test_a_restart_is_planned_from_the_process_and_says_why() -> None:
     assert "was replaced" in restart_of(host).summary
     host = configured_host()
     host.started = BOOT
+    assert "it was started before the driver was loaded" in restart_of(host).summary
+
+
+def test_a_start_in_the_second_in_which_the_driver_came_is_no_reason() -> None:
+    """systemd prints whole seconds, the kernel log fractions: a service that waits for the driver starts right then."""
+    host = configured_host()
+    loaded = next(line.at for line in host.kernel_lines if line.at and "loading NVIDIA UNIX" in line.text)
+    text = "NVRM: loading NVIDIA UNIX Open Kernel Module for x86_64  580.95.05"
+    host.kernel_lines.append(KernelLine(at=loaded + timedelta(milliseconds=400), text=text))
+    host.started = loaded
+    assert planned(host).of("restart").empty
+    host.started = loaded - timedelta(seconds=1)
     assert "it was started before the driver was loaded" in restart_of(host).summary
 
 

@@ -20,6 +20,7 @@ from ongpu.plan.secrets import shown
 # NVRM: loading NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  Release Build  (...)
 _LOADED = re.compile(r"NVRM: loading NVIDIA UNIX")
 _OURS = ("OLLAMA_", "CUDA_", "LLAMA_ARG_", "GGML_")
+_TOLD_TO = timedelta(seconds=1)  # ExecMainStartTimestamp, as `systemctl show` prints it
 _RACE = timedelta(minutes=10)  # after this, whatever the boot loads is loaded
 
 
@@ -132,21 +133,30 @@ def _before_the_driver(context: Context, service: Service) -> list[str]:
     started, loaded = value_or_none(service.started_at), _module_loaded_at(context)
     if started is None:
         return []
-    if loaded:
-        return ["it was started before the driver was loaded"] if started < loaded else []
-    return _lost_the_race(context, started)
+    if loaded is None:
+        return _lost_the_race(context, started)
+    if loaded <= started:
+        return []
+    # systemd tells whole seconds: within the same one, only what Ollama itself found can tell who came first.
+    surely = loaded - started >= _TOLD_TO or _found_only_the_cpu(context)
+    return ["it was started before the driver was loaded"] if surely else []
+
+
+def _found_only_the_cpu(context: Context) -> bool:
+    journal = value_or_none(context.snapshot.journal)
+    found = ollama_log.discoveries(journal.lines) if journal else ()
+    return bool(found) and all(discovery.is_cpu for discovery in found)
 
 
 def _lost_the_race(context: Context, started: datetime) -> list[str]:
     """Without the kernel's word: a process of the boot that found no GPU, on a host that has been up for longer. One
     that was started later and found none has another trouble, which a restart does not mend."""
-    system, journal = value_or_none(context.snapshot.system), value_or_none(context.snapshot.journal)
+    system = value_or_none(context.snapshot.system)
     booted = value_or_none(system.booted_at) if system else None
-    if system is None or booted is None or journal is None:
+    if system is None or booted is None:
         return []
-    found = ollama_log.discoveries(journal.lines)
     in_race = started - booted <= _RACE and system.clock - booted > _RACE
-    if in_race and found and all(discovery.is_cpu for discovery in found):
+    if in_race and _found_only_the_cpu(context):
         return ["it was started at boot and found no GPU, but the driver has some now"]
     return []
 
