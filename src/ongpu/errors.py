@@ -5,8 +5,6 @@ OngpuError                 1
   NothingToDo              1   an empty fleet, or a limit that matches no host
   NotConfirmed           130   the operator saw the plan and said no
   HostError                3   the host could not be read or reached
-    Unreachable            3
-    CommandFailed          2   a step ran and failed; carries command, exit code, last lines
   Refused                  4   lock, window, reboot not allowed, drain limit reached
 """
 
@@ -62,21 +60,6 @@ class HostError(OngpuError):
     """Something about one host; the other hosts go on."""
 
     exit_code = Exit.UNKNOWN
-
-
-class Unreachable(HostError):
-    """No connection, no authentication, unknown host key, or a time limit passed."""
-
-
-class CommandFailed(HostError):
-    """A command ran on the host and failed."""
-
-    exit_code = Exit.FINDINGS
-
-    def __init__(self, command: str, code: int | None, last_lines: list[str]) -> None:
-        tail = "\n".join("  " + line for line in last_lines[-10:])
-        end = "was cut off" if code is None else f"exited with {code}"
-        super().__init__(f"`{command}` {end}" + (f":\n{tail}" if tail else ""))
 
 
 class Refused(OngpuError):

@@ -145,7 +145,7 @@ def scene(*loaded: Any) -> HostSnapshot:
     from ongpu.proof.case import Asked, Declared
 
     return Scene(
-        lines=(), loaded=loaded, path="/m", port=1, environ=drift._NOTHING_SEEN.system, flags=(), held=None,
+        lines=(), loaded=loaded, path="/m", port=1, environ=drift.NOT_LOOKED_AT.system, flags=(), held=None,
         name="llama3.2:3b", asked=Asked(), declared=Declared(host="gpu01", name="llama3.2:3b"), running=False,
     ).snapshot()  # type: ignore[arg-type]  # fmt: skip
 

@@ -54,7 +54,8 @@ def _costs_what_it_should(on: Controller, host: Host) -> None:
         (1, lambda: on.ongpu("snapshot", "lab1")),
         (1, lambda: on.pyinfra("--dry", "--limit", "lab1")),
         (2, lambda: on.pyinfra("-y", "--limit", "lab1")),  # 1 before the verification
-        (2, lambda: on.report("verify", "lab1")),
+        (1, lambda: on.report("verify", "lab1")),
+        (2, lambda: on.report("verify", "lab1", "--load")),  # what might be evicted is looked at first
     ):
         host.ssh_mark()
         done = work()

@@ -59,6 +59,7 @@ def test_limits_and_windows_hold_for_reboots() -> None:
         closed = spec(driver={"reboot": reboot}, service={"window": CLOSED})
         (blocked,) = planned(host, closed).of("module").blocked
         assert (blocked.kind, CLOSED in blocked.why) == ("refused", True)
+        assert ") is closed until " in blocked.why
         open_now = spec(driver={"reboot": reboot}, service={"window": OPEN})
         assert planned(host, open_now).of("module").changes
 

@@ -42,7 +42,6 @@ class Cell:
     trouble: Trouble | None = None
     broken: bool = False  # an interrupting change, or the proof after it, failed: counted by the breaker
     told: set[str] = field(default_factory=set)  # what a dry run has said already
-    looks: int = 0
 
     def note(self, change: PlannedChange) -> None:
         """The latest state of a change replaces the earlier one (planned -> done or failed)."""

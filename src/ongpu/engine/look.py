@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pyinfra.api.host import Host
 
 PROBE_SECONDS = 120
+NOT_LOOKED_AT = HostSnapshot.unreadable("not looked at yet")
 
 
 def _age(host: Host) -> tuple[bool, int]:
@@ -30,7 +31,6 @@ def snapshot(host: Host) -> HostSnapshot:
     age = _age(host)
     if cell.snapshot is not None and cell.age == age:
         return cell.snapshot
-    cell.looks += 1
     fresh = read(run_script(host, script(), PROBE_SECONDS))
     remember(host, fresh)
     return fresh

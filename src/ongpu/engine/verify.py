@@ -12,7 +12,7 @@ from pyinfra.api.command import FunctionCommand
 
 from ongpu.engine.cell import Cell, cell_of, spec_of
 from ongpu.engine.converge import failure
-from ongpu.engine.look import read, remember, snapshot
+from ongpu.engine.look import NOT_LOOKED_AT, read, remember, snapshot
 from ongpu.engine.proving import declared, load_script, testimony
 from ongpu.engine.remote import Answer, run_script
 from ongpu.errors import Exit, OngpuError
@@ -29,15 +29,15 @@ LOAD_SECONDS = 900  # a cold 70B model from a slow disk takes minutes
 
 
 def prove_now(host: Host, load: bool) -> tuple[ModelResult, ...]:
-    """Every declared model's verdict and the expected GPUs, kept in the host's cell. One exec; two when the host was
-    not yet looked at.
+    """Every declared model's verdict and the expected GPUs, kept in the host's cell. One exec; two to load on
+    a host that was not yet looked at.
 
     Raises ConfigError when the host has no valid spec.
     """
     cell, spec = cell_of(host), spec_of(host)
     models = declared(spec)
     if models:
-        before = snapshot(host)
+        before = snapshot(host) if load else NOT_LOOKED_AT  # what may be evicted matters only to a load
         loading, looking = divide(run_script(host, load_script(spec, before, load) + script(), LOAD_SECONDS))
         after = read(looking)
         remember(host, after)

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 from ongpu.engine.cell import spec_of
 from ongpu.engine.loading import ASK_SECONDS
-from ongpu.engine.look import PROBE_SECONDS, read
+from ongpu.engine.look import NOT_LOOKED_AT, PROBE_SECONDS, read
 from ongpu.engine.proving import declared, load_script, testimony
 from ongpu.engine.remote import Answer, run_script
 from ongpu.engine.verify import divide
 from ongpu.engine.workarounds import never_ask_for_passwords
 from ongpu.errors import OngpuError
 from ongpu.fleet.facts import devices_of, facts_of
-from ongpu.fleet.results import changes_of, gpus_of, unknowns_of
+from ongpu.fleet.results import changes_of, gpus_of, gpus_wrong, unknowns_of
 from ongpu.fleet.session import Options, each, open_state
 from ongpu.fleet.trouble import unseen
-from ongpu.host.reading import Known, Unreadable
+from ongpu.host.reading import Known
 from ongpu.host.result import Finding, HostResult, HostVerdict, ModelResult, Unknown
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.plan.build import plan
@@ -29,14 +29,12 @@ from ongpu.plan.types import Limits, Now, Plan
 from ongpu.probe.decode import script
 from ongpu.probe.frame import split
 from ongpu.proof import names
-from ongpu.proof.expected import missing_gpus
 from ongpu.spec.model import HostSpec
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
 
 SECONDS = PROBE_SECONDS + ASK_SECONDS  # of the one exec; Options.seconds bounds the whole host
-_NOTHING_SEEN = HostSnapshot.unreadable("not looked at yet")
 
 
 def drift_fleet(options: Options) -> Iterator[HostResult]:
@@ -59,7 +57,7 @@ def look(host: Host, seconds: int = SECONDS) -> HostResult:
 
 def script_of(spec: HostSpec) -> str:
     """What is sent: the question about each declared model, without loading it, then the probe. POSIX sh."""
-    return (load_script(spec, _NOTHING_SEEN, load=False) if spec.models else "") + script()
+    return (load_script(spec, NOT_LOOKED_AT, load=False) if spec.models else "") + script()
 
 
 def judge(spec: HostSpec, answer: Answer, now: datetime) -> HostResult:
@@ -73,7 +71,7 @@ def judge(spec: HostSpec, answer: Answer, now: datetime) -> HostResult:
     todo = plan(spec, snapshot, Now(now), Limits())
     proven = testimony(declared(spec), snapshot, asked.text)
     models = tuple(_idle(model, spec.name) if _is_idle(model, snapshot) else model for model in proven)
-    gpus = _gpus(spec, snapshot, todo)
+    gpus = gpus_wrong(spec, snapshot, todo)
     verdict, summary = verdict_of(todo, models, gpus)
     return HostResult(
         host=spec.name,
@@ -87,22 +85,6 @@ def judge(spec: HostSpec, answer: Answer, now: datetime) -> HostResult:
         unknowns=(*unknowns_of(todo), *((gpus,) if isinstance(gpus, Unknown) else ())),
         models=models,
     )
-
-
-def _gpus(spec: HostSpec, snapshot: HostSnapshot, todo: Plan) -> Finding | Unknown | None:
-    """What is wrong with the GPUs: fewer than expected, or a driver that does not answer. Before the driver is as
-    declared, that is all there is to say about them."""
-    if any(todo.of(resource).changes or todo.of(resource).deferred for resource in ("driver", "module")):
-        return None
-    found = missing_gpus(spec.expect.gpus, spec.expect.name, snapshot)
-    if found is not None:
-        return found
-    gpus = snapshot.nvml.value.gpus if isinstance(snapshot.nvml, Known) else snapshot.nvml
-    match gpus:
-        case Unreadable(why=why, allow=allow):
-            return Unknown(what="GPUs", why=why, allow=allow)
-        case _:
-            return None
 
 
 def _instead(text: str) -> str:

@@ -13,6 +13,7 @@ from ongpu.host.result import Finding, HostResult, HostVerdict, PlannedChange, U
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.plan.types import Plan
 from ongpu.proof.expected import missing_gpus
+from ongpu.spec.model import HostSpec
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -82,11 +83,13 @@ def of_plan(host: Host, plan: Plan) -> HostResult:
     unknowns = unknowns_of(plan)
     verdict, summary = _plan_verdict(plan)
     cell = cell_of(host)
-    found = _expected(cell) if plan.empty else None  # before the driver is there, no GPU answers
+    found = gpus_wrong(cell.spec, cell.snapshot, plan) if cell.spec and cell.snapshot else None
     if isinstance(found, Finding):
-        verdict, summary = "findings", found.summary
+        verdict, summary = "findings", found.summary if plan.empty else f"{summary}; {found.summary}"
     elif isinstance(found, Unknown):
-        verdict, summary, unknowns = "unknown", f"{found.what}: {found.why}", (*unknowns, found)
+        unknowns = (*unknowns, found)
+        if plan.empty:
+            verdict, summary = "unknown", f"{found.what}: {found.why}"
     return HostResult(
         host=host.name,
         verdict=verdict,
@@ -122,10 +125,12 @@ def unknowns_of(plan: Plan) -> tuple[Unknown, ...]:
     return tuple(Unknown(what=b.resource, why=b.why) for b in plan.blocked if b.kind == "unknown")
 
 
-def _expected(cell: Cell) -> Finding | Unknown | None:
-    if cell.spec is None or cell.snapshot is None:
+def gpus_wrong(spec: HostSpec, snapshot: HostSnapshot, plan: Plan) -> Finding | Unknown | None:
+    """What is wrong with the GPUs themselves. Before the driver and its module are as declared, that is all there is to
+    say about them."""
+    if any(plan.of(resource).changes or plan.of(resource).deferred for resource in ("driver", "module")):
         return None
-    return missing_gpus(cell.spec.expect.gpus, cell.spec.expect.name, cell.snapshot)
+    return missing_gpus(spec.expect.gpus, spec.expect.name, snapshot)
 
 
 def _plan_verdict(plan: Plan) -> tuple[HostVerdict, str]:

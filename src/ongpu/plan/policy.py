@@ -63,8 +63,13 @@ def window_is_open(context: Context) -> bool:
 
 def require_window(context: Context, why: str) -> None:
     """Raises Halt("refused") outside the maintenance window. `why`: "ollama needs a restart (...)"."""
-    if not window_is_open(context):
-        raise Halt("refused", f"{why}, and the maintenance window ({context.spec.service.window}) is closed")
+    declared = context.spec.service.window
+    if declared is None or window_is_open(context):
+        return
+    opens = Window.parse(declared).next_opening(context.now.at)
+    raise Halt(
+        "refused", f"{why}, and the maintenance window ({declared}) is closed until {opens:%a %Y-%m-%d %H:%M} UTC"
+    )
 
 
 def require_restart(context: Context, why: str) -> None:

@@ -75,7 +75,7 @@ def _row(host: HostResult, model: ModelResult) -> tuple[str, ...]:
 
 def _troubles(hosts: list[HostResult], explain: bool) -> Iterator[str]:
     for host in hosts:
-        if host.verdict == "ok" or (host.verdict == "findings" and host.changes):
+        if host.verdict == "ok" or (host.verdict == "findings" and host.changes and not host.findings):
             continue
         yield f"{host.host}  {host.verdict.upper()}: {host.error or host.summary}"
         if explain:
