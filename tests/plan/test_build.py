@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ongpu.plan.build import RESOURCES
+from ongpu.plan.build import RESOURCES, folded
 from ongpu.plan.types import Interrupts
-from tests.plan.builders import blank_host, configured_host, planned
+from tests.plan.builders import blank_host, configured_host, planned, spec
 
 
 def test_a_blank_host_shows_what_it_can_and_says_what_it_cannot_know() -> None:
@@ -30,3 +30,21 @@ def test_every_resource_is_planned_in_the_same_sequence() -> None:
     plan = planned(blank_host(tools=set()))
     order = [part.resource for part in (*plan.changes, *plan.deferred)]
     assert [name for name in RESOURCES if name in order] == list(RESOURCES)
+
+
+def test_a_refusal_is_read_once_with_all_that_waits_for_it() -> None:
+    docker = planned(blank_host(packaging=("docker",)), spec(driver={"manage": False}))
+    assert len(docker.blocked) > 3
+    shown = folded(docker)
+    assert [blocked.resource for blocked in shown.blocked] == ["account"]
+    (late,) = shown.deferred
+    assert (late.resource, late.why) == (
+        "ollama, unit, override, restart, models",
+        "wait for account, which is blocked",
+    )
+    assert folded(shown) == shown
+
+
+def test_what_is_only_known_later_is_not_folded() -> None:
+    plan = planned(blank_host())
+    assert folded(plan) == plan

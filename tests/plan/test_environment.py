@@ -32,13 +32,13 @@ def refused(host: World | None = None, **over: Any) -> str:
 
 def test_what_follows_from_models_and_address() -> None:
     found = declared(
-        ollama={"listen": "0.0.0.0:8080", "models_dir": "/data/models"},
+        ollama={"listen": "10.0.0.1:8080", "models_dir": "/data/models"},
         models={"a": {"context": 4096, "parallel": 2}, "b": {"context": 16384, "kv_cache_type": "q8_0"}},
     )
     assert (
         found.items()
         >= {
-            "OLLAMA_HOST": "0.0.0.0:8080",
+            "OLLAMA_HOST": "10.0.0.1:8080",
             "OLLAMA_MODELS": "/data/models",
             "OLLAMA_CONTEXT_LENGTH": "16384",
             "OLLAMA_NUM_PARALLEL": "2",
@@ -47,7 +47,7 @@ def test_what_follows_from_models_and_address() -> None:
         }.items()
     )
     assert "CUDA_VISIBLE_DEVICES" not in found
-    assert "OLLAMA_VULKAN" not in found
+    assert found["OLLAMA_VULKAN"] == "0"
 
 
 def test_the_context_never_depends_on_the_memory_that_ollama_finds() -> None:
@@ -89,7 +89,10 @@ def test_contradictions_name_both_sides() -> None:
         models={"a": {"parallel": 1}, "b": {"parallel": 2}}
     )
     assert "the KV cache type q8_0 needs flash attention" in refused(
-        ollama={"env": {"OLLAMA_FLASH_ATTENTION": False, "OLLAMA_KV_CACHE_TYPE": "q8_0"}}
+        ollama={"env": {"OLLAMA_FLASH_ATTENTION": False}}, models={"a": {"kv_cache_type": "q8_0"}}
+    )
+    assert "OLLAMA_CONTEXT_LENGTH is 0, which follows the VRAM" in refused(
+        ollama={"env": {"OLLAMA_CONTEXT_LENGTH": 0}}, models={"llama3.1:8b": {"context": None}}
     )
 
 

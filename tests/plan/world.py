@@ -72,6 +72,7 @@ class World:
     kernel: str = "6.1.0-56-amd64"
     tools: set[str] = field(default_factory=lambda: set(TOOLS))
     gpus: tuple[PciGpu, ...] = (RTX_4060,)
+    capability: str = "8.9"  # of each of them
     offered: tuple[str, ...] = ("570.195.03-1", "580.95.05-1", "590.44.01-1")  # by the repository
     listed: tuple[str, ...] = ()  # in apt's lists
     packages: dict[str, Package] = field(default_factory=dict)
@@ -220,7 +221,7 @@ class World:
             message="",
             driver_version=Known(self.loaded, "nvidia-smi"),
             cuda_version=Known("13.0", "nvidia-smi"),
-            gpus=Known(tuple(_gpu(index, gpu) for index, gpu in enumerate(self.gpus)), "nvidia-smi"),
+            gpus=Known(tuple(_gpu(index, gpu, self.capability) for index, gpu in enumerate(self.gpus)), "nvidia-smi"),
             processes=Known(self._on_gpu(), "nvidia-smi"),
         )
 
@@ -518,14 +519,14 @@ def environment_of(drop_in: str) -> dict[str, str]:
     return found
 
 
-def _gpu(index: int, pci: PciGpu) -> Gpu:
+def _gpu(index: int, pci: PciGpu, capability: str) -> Gpu:
     uuid = GPU if index == 0 else GPU[:-2] + f"{index:02d}"
     info = GpuInfo(
         index=index,
         uuid=uuid,
         name="NVIDIA GeForce RTX 4060",
         pci_address=pci.address,
-        compute_capability=Known("8.9", "nvidia-smi"),
+        compute_capability=Known(capability, "nvidia-smi"),
         persistence=NA,
         mig=NA,
         compute_mode=NA,

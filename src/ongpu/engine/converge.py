@@ -71,6 +71,9 @@ def _stop(host: Host, sentence: str, code: Exit) -> Generator[FunctionCommand, N
 
 def _show(host: Host, cell: Cell, resource: str, todo: Plan) -> Generator[FunctionCommand, None, None]:
     for blocked in todo.blocked:
+        if blocked.why in cell.told:
+            continue  # the same holds up several resources
+        cell.told.add(blocked.why)
         host.log_styled(f"{resource}: {blocked.why}", fg="yellow", log_func=log.warning)
         _note(cell, blocked.resource, "blocked", blocked.why)
     for change in todo.changes:
@@ -80,6 +83,11 @@ def _show(host: Host, cell: Cell, resource: str, todo: Plan) -> Generator[Functi
             host.log(change.diff.rstrip("\n"))
         _note(cell, resource, "change", change.summary, change)
     for late in todo.deferred:
+        if late.waits_for:
+            if late.why not in cell.told:
+                cell.told.add(late.why)
+                host.log_styled(f"{resource} and what follows it: later, {late.why}", fg="cyan")
+            continue
         may = f"  (may interrupt: {late.may_interrupt})" if late.may_interrupt else ""
         host.log_styled(f"{resource}: later, {late.why}{may}", fg="cyan")
         _note(cell, resource, "deferred", late.why)

@@ -11,6 +11,7 @@ from ongpu.fleet.facts import devices_of, facts_of
 from ongpu.host.reading import Known
 from ongpu.host.result import Finding, HostResult, HostVerdict, PlannedChange, Unknown
 from ongpu.host.snapshot import HostSnapshot
+from ongpu.plan.build import folded
 from ongpu.plan.types import Plan
 from ongpu.proof.expected import missing_gpus
 from ongpu.spec.model import HostSpec
@@ -105,6 +106,7 @@ def of_plan(host: Host, plan: Plan) -> HostResult:
 
 def changes_of(plan: Plan) -> tuple[PlannedChange, ...]:
     """A plan as a report shows it."""
+    plan = folded(plan)
     return tuple(
         [
             PlannedChange(
@@ -122,7 +124,7 @@ def changes_of(plan: Plan) -> tuple[PlannedChange, ...]:
 
 def unknowns_of(plan: Plan) -> tuple[Unknown, ...]:
     """What could not be planned because it could not be read."""
-    return tuple(Unknown(what=b.resource, why=b.why) for b in plan.blocked if b.kind == "unknown")
+    return tuple(Unknown(what=b.resource, why=b.why) for b in folded(plan).blocked if b.kind == "unknown")
 
 
 def gpus_wrong(spec: HostSpec, snapshot: HostSnapshot, plan: Plan) -> Finding | Unknown | None:
@@ -138,7 +140,7 @@ def _plan_verdict(plan: Plan) -> tuple[HostVerdict, str]:
     interrupts = f", interrupts: {plan.interrupts}" if plan.interrupts else ""
     if plan.changes or (plan.deferred and not plan.blocked):  # what waits for a blocked part would not change
         later = f", {len(plan.deferred)} only known later" if plan.deferred else ""
-        stopped = "".join(f"; {blocked.why}" for blocked in plan.blocked)
+        stopped = "".join(f"; {blocked.why}" for blocked in folded(plan).blocked)
         return "findings", f"{len(plan.changes)} to change{later}{interrupts}{stopped}"
     worst: tuple[tuple[str, HostVerdict], ...] = (
         ("unsupported", "findings"),

@@ -52,7 +52,28 @@ def _part(resource: Resource, context: Context) -> Plan:
     except Halt as halt:
         return Plan(blocked=(Blocked(resource=resource.name, why=halt.why, kind=halt.kind),))
     except Later as later:
-        return Plan(deferred=(Deferred(resource=resource.name, why=later.why, may_interrupt=later.may_interrupt),))
+        late = Deferred(
+            resource=resource.name, why=later.why, may_interrupt=later.may_interrupt, waits_for=later.waits_for
+        )
+        return Plan(deferred=(late,))
+
+
+def folded(plan: Plan) -> Plan:
+    """The same for readers: each refusal once, and in one line what stands still because of it."""
+    first: dict[tuple[str, str], Blocked] = {}
+    still: dict[str, str] = {late.resource: late.waits_for for late in plan.deferred if late.waits_for}
+    for blocked in plan.blocked:
+        cause = first.setdefault((blocked.kind, blocked.why), blocked)
+        if cause is not blocked:
+            still[blocked.resource] = cause.resource
+    deferred = tuple(late for late in plan.deferred if not late.waits_for)
+    if still:
+        names = [resource for resource in RESOURCES if resource in still]
+        causes = dict.fromkeys(still[name] for name in names)
+        verb, are = "wait" if len(names) > 1 else "waits", "are" if len(causes) > 1 else "is"
+        why = f"{verb} for {' and '.join(causes)}, which {are} blocked"
+        deferred += (Deferred(resource=", ".join(names), why=why),)
+    return Plan(changes=plan.changes, deferred=deferred, blocked=tuple(first.values()))
 
 
 def _joined(first: Plan, second: Plan) -> Plan:

@@ -26,9 +26,10 @@ class Halt(Exception):
 class Later(Exception):
     """A resource can only be planned after an earlier one: becomes Deferred."""
 
-    def __init__(self, why: str, may_interrupt: Interrupts = Interrupts.NONE) -> None:
+    def __init__(self, why: str, may_interrupt: Interrupts = Interrupts.NONE, waits_for: str = "") -> None:
         super().__init__(why)
         self.why = why
+        self.waits_for = waits_for
         self.may_interrupt = may_interrupt
 
 
@@ -49,7 +50,7 @@ class Context:
         """Raises Later where an earlier resource is blocked: without it nothing is done here either."""
         for resource in resources:
             if self.earlier.of(resource).blocked:
-                raise Later(f"waits for {resource}, which is blocked")
+                raise Later(f"waits for {resource}, which is blocked", waits_for=resource)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

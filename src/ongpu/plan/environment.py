@@ -8,16 +8,17 @@ from typing import Any, TypeVar
 
 from ongpu.host.gpu import Gpu, pci_address
 from ongpu.host.reading import Known, Unreadable
+from ongpu.plan import gpu_settings
 from ongpu.plan.context import Context, Halt, Later, known
 from ongpu.plan.policy import may_restart
 from ongpu.plan.secrets import shown
+from ongpu.spec import ollama_variables
 from ongpu.spec.model import ModelSpec
 
 T = TypeVar("T")
 
 # Carried by the process: tells one that was started with these settings from one that is still to be restarted.
 MARKER = "ONGPU_SETTINGS"
-_NEEDS_FLASH_ATTENTION = ("q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1")
 
 
 def marked(declared: Mapping[str, str]) -> dict[str, str]:
@@ -36,27 +37,26 @@ def declared(context: Context) -> dict[str, str]:
                 "unsupported",
                 f"ollama.env.{name} is {shown(name, given)}, but {reason} needs {value}; drop one of the two",
             )
-    _require_flash_attention(environment)
-    if _gpus_are_chosen(context):
-        # Vulkan would still offer the GPUs that CUDA_VISIBLE_DEVICES hides (Ollama, discover/vulkan.go).
+    if ollama_variables.numbers(context.spec.ollama.release) >= ollama_variables.SINCE["OLLAMA_VULKAN"]:
+        # Vulkan would take a GPU that CUDA refused, and those that CUDA_VISIBLE_DEVICES hides (discover/vulkan.go).
         environment.setdefault("OLLAMA_VULKAN", "0")
+    _require_it_works(context, environment)
     return dict(sorted(environment.items()))
 
 
-def _require_flash_attention(environment: dict[str, str]) -> None:
-    """A quantized KV cache without flash attention fails every load since Ollama 0.30; before, it was ignored. It is
-    left unset (automatic) where nothing is declared: forced on, it would also be forced on GPUs that cannot do it."""
-    kv = environment.get("OLLAMA_KV_CACHE_TYPE", "").lower()
-    if kv in _NEEDS_FLASH_ATTENTION and environment.get("OLLAMA_FLASH_ATTENTION") == "0":
+def _require_it_works(context: Context, environment: dict[str, str]) -> None:
+    """Raises Halt for what the models or the GPUs of this host make of the variables."""
+    try:
+        ollama_variables.check_cache(context.spec.ollama.release, environment)
+    except ValueError as error:
+        raise Halt("unsupported", f"ollama.env.{error}") from None
+    if context.spec.models and environment.get("OLLAMA_CONTEXT_LENGTH") == "0":
         raise Halt(
             "unsupported",
-            f"the KV cache type {kv} needs flash attention, but ollama.env.OLLAMA_FLASH_ATTENTION is false: drop one "
-            "of the two",
+            "ollama.env.OLLAMA_CONTEXT_LENGTH is 0, which follows the VRAM that Ollama finds at its start: a GPU more "
+            "or less would change how much the models need; write a number",
         )
-
-
-def _gpus_are_chosen(context: Context) -> bool:
-    return context.spec.ollama.gpus != "all"
+    gpu_settings.require(context, environment)
 
 
 def _derived(context: Context) -> dict[str, tuple[str, str]]:

@@ -87,11 +87,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deferred:
-    """Can only be known after an earlier resource; `may_interrupt` is the most that may follow."""
+    """Can only be known after an earlier resource; `may_interrupt` is the most that may follow. `waits_for` names that
+    resource where it is blocked."""
 
     resource: str
     why: str
     may_interrupt: Interrupts = Interrupts.NONE
+    waits_for: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

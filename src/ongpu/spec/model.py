@@ -6,11 +6,11 @@ Field descriptions are the reference documentation; they appear in inventory/sch
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from ongpu.spec import values
+from ongpu.spec import ollama_variables, values
 
 # What an editor may check while one types; the validators say the rest.
 _SHARE = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?%?$"}]}
@@ -100,6 +100,10 @@ class Ollama(Strict):
     listen: Annotated[str, AfterValidator(values.listen), Field(description="address:port for OLLAMA_HOST.")] = (
         "127.0.0.1:11434"
     )
+    open: Annotated[
+        bool,
+        Field(description="Listening on every address is meant: Ollama serves whoever reaches it."),
+    ] = False
     models_dir: Annotated[
         Annotated[str, AfterValidator(values.directory)] | None,
         Field(description="OLLAMA_MODELS; default: in the service user's home."),
@@ -113,8 +117,14 @@ class Ollama(Strict):
         dict[str, Any],
         AfterValidator(values.environment),
         WithJsonSchema(_ENVIRONMENT),
-        Field(description="Environment of the service."),
+        Field(description="Environment of the service; what the declared release would not read is an error."),
     ] = {}
+
+    @model_validator(mode="after")
+    def _fits_the_release(self) -> Self:
+        values.reachable(self.listen, self.open)
+        ollama_variables.check(self.release, self.env)
+        return self
 
 
 class ModelSpec(Strict):

@@ -7,6 +7,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any
 
+from ongpu.spec import ollama_variables
 from ongpu.spec.window import Window
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -21,7 +22,6 @@ BOOLEANS = frozenset(
         "OLLAMA_IGPU_ENABLE",
         "OLLAMA_NOPRUNE",
         "OLLAMA_NO_CLOUD",
-        "OLLAMA_NOHISTORY",
         "OLLAMA_DEBUG_LOG_REQUESTS",
         "OLLAMA_GO_TEMPLATE",
     ]
@@ -39,30 +39,26 @@ WHOLE_NUMBERS = frozenset(
 )
 DURATIONS = frozenset(["OLLAMA_KEEP_ALIVE", "OLLAMA_LOAD_TIMEOUT"])
 _OTHERS = (
-    "OLLAMA_DEBUG OLLAMA_KV_CACHE_TYPE OLLAMA_LLM_LIBRARY OLLAMA_ORIGINS OLLAMA_REMOTES OLLAMA_AUTH "
-    "OLLAMA_LLAMA_CPP_COMPAT OLLAMA_CLOUD_BASE_URL OLLAMA_EXPERIMENT OLLAMA_EDITOR"
+    "OLLAMA_DEBUG OLLAMA_KV_CACHE_TYPE OLLAMA_LLM_LIBRARY OLLAMA_ORIGINS OLLAMA_REMOTES OLLAMA_LLAMA_CPP_COMPAT "
+    "OLLAMA_CLOUD_BASE_URL OLLAMA_EXPERIMENT"
 )
 KNOWN = BOOLEANS | WHOLE_NUMBERS | DURATIONS | frozenset(_OTHERS.split())
-# Variable -> what to do instead (gone from Ollama, or ongpu's own to set).
+# Variable -> what to do instead: ongpu's own to set, or read by no release of Ollama.
 REPLACED = {
     "OLLAMA_HOST": "use `ollama.listen`",
     "OLLAMA_MODELS": "use `ollama.models_dir`",
     "CUDA_VISIBLE_DEVICES": "use `ollama.gpus`",
-    "OLLAMA_RUNNERS_DIR": "Ollama removed it in 0.3.11; delete the line",
-    "OLLAMA_TMPDIR": "Ollama removed it in 0.5.2; delete the line",
-    "OLLAMA_MAX_VRAM": "Ollama removed it in 0.7.0; delete the line",
-    "OLLAMA_INTEL_GPU": "Ollama removed it in 0.12.11; delete the line",
-    "OLLAMA_NEW_ESTIMATES": "Ollama removed it in 0.11.11; delete the line",
-    "OLLAMA_NEW_ENGINE": "Ollama removed it in 0.30.0; delete the line",
-    "OLLAMA_MULTIUSER_CACHE": "Ollama removed it in 0.30.0; delete the line",
-    "OLLAMA_SKIP_MEMORY_CHECKS": "Ollama never read it; delete the line",
-    "OLLAMA_NUM_GPU": "Ollama never read it; set num_gpu in the model",
-    "OLLAMA_GPU_LAYERS": "Ollama never read it; set num_gpu in the model",
+    **ollama_variables.NEVER_READ,
 }
 # 24h   1h30m   300 (seconds)   -1 (for ever)          Go, time.ParseDuration
 _GO_DURATION = re.compile(r"[-+]?(?:\d+|(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+)", re.ASCII)
 MAX_VARIABLE = 32_000  # Linux: 128 KiB for one variable, in bytes
-_KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1")
+# What systemd takes for text: no line break or other control character, and no code point that Unicode sets aside.
+NOT_TEXT = re.compile(
+    "[\\x00-\\x1f\\x7f\\ud800-\\udfff\\ufdd0-\\ufdef"
+    + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+    + "]"
+)
 
 
 def duration(value: Any) -> Any:
@@ -130,6 +126,16 @@ def listen(value: str) -> str:
     return value
 
 
+def reachable(listen: str, is_meant: bool) -> None:
+    """Raises ValueError for an address that takes in the whole network without anybody having said so."""
+    host = listen.rpartition(":")[0].strip("[]")
+    if not is_meant and (not host.strip("0.:") or host == "*"):
+        raise ValueError(
+            f"listen: {listen} is every address of the host, and Ollama serves whoever reaches it; name one address, "
+            "or say `open: true` beside it where the network keeps strangers out"
+        )
+
+
 def gpu(value: Any) -> str:
     if not re.fullmatch(r"GPU-[0-9a-fA-F-]{36}|([0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]", str(value)):
         raise ValueError(f"{value!r} does not name a GPU for good: use its UUID (GPU-...) or PCI address, not an index")
@@ -163,7 +169,7 @@ def _variable(name: str, value: Any) -> str:
         raise ValueError(f"{name!r} is not the name of an environment variable")
     if name in REPLACED:
         raise ValueError(f"{name} does not belong here: {REPLACED[name]}")
-    if name.startswith("OLLAMA_") and name not in KNOWN:
+    if name.startswith("OLLAMA_") and name not in KNOWN | ollama_variables.GONE.keys():
         near = get_close_matches(name, KNOWN, n=1)
         raise ValueError(f"Ollama knows no {name}" + (f"; did you mean {near[0]}?" if near else ""))
     if isinstance(value, bool):
@@ -171,18 +177,33 @@ def _variable(name: str, value: Any) -> str:
     if not isinstance(value, str | int | float):
         raise ValueError(f"{name} must be one value, not {type(value).__name__}")
     text = str(value)
-    if any(char in text for char in "\n\r\0"):
-        raise ValueError(f"{name} holds a line break or NUL, which no systemd drop-in can carry")
+    if found := NOT_TEXT.search(text):
+        what = "a line break" if found[0] in "\r\n" else f"the character U+{ord(found[0]):04X}"
+        raise ValueError(f"{name} holds {what}, which no systemd drop-in can carry; remove it")
     if len(text) > MAX_VARIABLE:
         raise ValueError(f"{name} is longer than {MAX_VARIABLE} characters")
+    return _as_ollama_reads_it(name, text)
+
+
+def _as_ollama_reads_it(name: str, text: str) -> str:
+    """Values that Ollama would silently read as something else are errors (envconfig/config.go)."""
+    if name.startswith("OLLAMA_") and text != text.strip().strip("\"'"):
+        raise ValueError(f"{name}: Ollama takes spaces and quotes around {text!r} away; write it without")
     if name in BOOLEANS:
         if text.lower() not in _BOOLEANS:
             raise ValueError(f"{name}: {text!r} would mean true to Ollama; write true or false")
         return _BOOLEANS[text.lower()]
     if name in WHOLE_NUMBERS and not (text.isascii() and text.isdecimal()):
         raise ValueError(f"{name}: {text!r} is not a whole number, so Ollama would use its default")
+    if name == "OLLAMA_MAX_QUEUE" and int(text) == 0:
+        raise ValueError(f"{name}: with 0 Ollama refuses requests at random (503); write 1 or more")
     if name in DURATIONS and not _GO_DURATION.fullmatch(text):
         raise ValueError(f"{name}: {text!r} is not a duration such as 24h or 300, so Ollama would use its default")
-    if name == "OLLAMA_KV_CACHE_TYPE" and text.lower() not in _KV_TYPES:
-        raise ValueError(f"{name}: {text!r} fails every load since Ollama 0.30; use one of {', '.join(_KV_TYPES)}")
+    if name == "OLLAMA_KV_CACHE_TYPE" and text.lower() not in ollama_variables.KV_TYPES:
+        known = ", ".join(ollama_variables.KV_TYPES)
+        raise ValueError(f"{name}: {text!r} fails every load since Ollama 0.30; use one of {known}")
+    if name == "OLLAMA_DEBUG" and not (text.lower() in _BOOLEANS or (text.isascii() and text.isdecimal())):
+        raise ValueError(f"{name}: {text!r} would be ignored or hide the lines that name the GPUs; write 0, 1 or 2")
+    if name == "LLAMA_ARG_FIT_TARGET" and not re.fullmatch(r"\d+(,\d+)*", text, re.ASCII):
+        raise ValueError(f"{name}: {text!r} is not MiB to leave free (1024), or one such number for each GPU")
     return text
