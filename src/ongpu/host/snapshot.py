@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ongpu.host.boot import Kernels, SecureBoot
 from ongpu.host.gpu import DeviceNodes, KernelModule, Libraries, Nvml, PciGpu
 from ongpu.host.ollama import Api, Journal, OllamaInstall, Service
 from ongpu.host.reading import Reading, Unreadable
 from ongpu.host.system import KernelLog, ManagedFiles, Packages, System
+from ongpu.host.use import DriverUse, Modprobe
+
+NOT_LOOKED = Unreadable("this snapshot was taken before ongpu looked at this")  # a bundle from an older version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +31,10 @@ class HostSnapshot:
     api: Reading[Api]
     journal: Reading[Journal]
     files: Reading[ManagedFiles]
+    secure_boot: Reading[SecureBoot] = NOT_LOOKED
+    kernels: Reading[Kernels] = NOT_LOOKED
+    modprobe: Reading[Modprobe] = NOT_LOOKED
+    use: Reading[DriverUse] = NOT_LOOKED
 
     @classmethod
     def unreadable(cls, why: str, allow: str = "") -> HostSnapshot:

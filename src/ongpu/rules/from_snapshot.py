@@ -15,6 +15,7 @@ from ongpu.host.reading import Absent, Known, Reading, Unreadable, value_or_none
 from ongpu.host.result import Unknown
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.host.system import KernelLog, Packages
+from ongpu.rules import from_driver
 from ongpu.rules.evidence import Evidence, Kind, Line
 from ongpu.rules.recognise import bounded, kind_of, tidy
 
@@ -230,4 +231,6 @@ def _not_built(snapshot: HostSnapshot) -> Line | None:
 _SECTIONS: dict[str, Callable[..., Lines]] = {
     "pci": _pci, "module": _module, "libraries": _libraries, "packages": _packages, "nodes": _nodes, "nvml": _nvml,
     "kernel_log": _kernel_log, "ollama": _ollama, "service": _service, "api": _api, "journal": _journal,
+    "secure_boot": from_driver.secure_boot, "kernels": from_driver.kernels, "modprobe": from_driver.modprobe,
+    "use": from_driver.use,
 }  # fmt: skip

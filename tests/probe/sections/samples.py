@@ -132,3 +132,61 @@ KERNEL_LOG: Parts = {
 1795350303.000001 vm NVRM: Xid (0000:03:00): 14, Channel 00000001
 @lines 612 6"""
 }
+
+# Debian 12 booted through EFI with Secure Boot on; od (coreutils 9.1), mokutil 0.6
+SECURE_BOOT: Parts = {
+    "kernel": "/sys/kernel/security/lockdown\tnone [integrity] confidentiality\n"
+    "/sys/module/module/parameters/sig_enforce\tN",
+    "SecureBoot": "   1",
+    "SetupMode": "   0",
+    "state": "SecureBoot enabled",
+    "enrolled": """[key 1]
+SHA1 Fingerprint: 53:61:0c:f8:1f:bd:7e:0c:eb:67:91:3c:9e:f3:e7:94:a9:63:3e:cb
+Certificate:
+    Data:
+        Issuer: CN=Debian Secure Boot CA
+        Subject: CN=Debian Secure Boot CA""",
+    "new": "",
+    "key:/var/lib/dkms/mok.pub": Part(1, "/var/lib/dkms/mok.pub is not enrolled"),
+}
+
+# Debian 12: DKMS built the proprietary 535 for the running kernel (as recorded); a newer kernel has no headers
+KERNELS: Parts = {
+    "running": "6.1.0-56-amd64",
+    "kernels": "6.1.0-56-amd64 yes yes\n6.1.0-100-amd64 yes no",
+    "found": "/lib/modules/6.1.0-56-amd64/updates/dkms/nvidia-current.ko",
+    "tool": "/usr/bin/kmod",
+    "modinfo": """filename:       /lib/modules/6.1.0-56-amd64/updates/dkms/nvidia-current.ko
+version:        535.309.01
+license:        NVIDIA
+sig_id:         PKCS#7
+signer:         DKMS module signing key
+sig_key:        08:84:55:95:AB:48:78:85:01:F8:BA:55:08:44:DF:3D:7B:F1:77:A3""",
+    "dkms": "added nvidia-current 535.309.01 -\ninstalled nvidia-current 535.309.01 6.1.0-56-amd64",
+    "menu": """   set default="${next_entry}"
+   set default="0"
+	linux	/boot/vmlinuz-6.1.0-100-amd64 root=UUID=1a2b ro quiet
+		linux	/boot/vmlinuz-6.1.0-56-amd64 root=UUID=1a2b ro quiet""",
+    "environment": "",
+}
+
+MODPROBE: Parts = {
+    "files": "file /etc/modprobe.d/nvidia-blacklists-nouveau.conf\nfile /lib/modprobe.d/nvidia.conf",
+    "lines": """/etc/modprobe.d/nvidia-blacklists-nouveau.conf:blacklist nouveau
+/lib/modprobe.d/nvidia.conf:options nvidia NVreg_PreserveVideoMemoryAllocations=1""",
+    "cmdline": "/proc/cmdline\tBOOT_IMAGE=/boot/vmlinuz-6.1.0-56-amd64 root=UUID=1a2b modprobe.blacklist=nova_core",
+}
+
+# A desktop card that draws the console, and Ollama with a model on it
+USE: Parts = {
+    "modules": "nvidia 48 nvidia_uvm nvidia_modeset\nnvidia_uvm 4\nnvidia_modeset 3 nvidia_drm\nnvidia_drm 2",
+    "cards": "card0 0000:04:00.0 ast\ncard1 0000:01:00.0 nvidia\nrenderD128 0000:01:00.0 nvidia",
+    "framebuffers": "0 nvidia-drmdrmfb",
+    "clients": """/proc/641/fd /dev/dri/card0
+/proc/812/fd /dev/nvidia-uvm
+/proc/812/fd /dev/nvidia0
+/proc/903/fd /dev/dri/card1
+owner\t641\tgnome-shell\t/user.slice/user-120.slice/session-c1.scope
+owner\t812\tollama\t/system.slice/ollama.service
+owner\t903\tXorg\t/system.slice/gdm.service""",
+}

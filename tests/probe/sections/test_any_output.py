@@ -12,13 +12,30 @@ from hypothesis import strategies as st
 from ongpu.host.reading import Absent, Known, Unreadable
 from ongpu.probe.output import Output, Part
 from ongpu.probe.section import Section
-from ongpu.probe.sections import kernel_log, libraries, module, nodes, nvml, packages, pci, system
+from ongpu.probe.sections import (
+    kernel_log,
+    kernels,
+    libraries,
+    modprobe,
+    module,
+    nodes,
+    nvml,
+    packages,
+    pci,
+    secure_boot,
+    system,
+    use,
+)
 from tests.probe.sections import samples
 
 SAMPLES: dict[str, tuple[Section, samples.Parts]] = {
     "system": (system.SECTION, samples.SYSTEM),
     "pci": (pci.SECTION, samples.PCI | {"none": "", "unmounted": ""}),
     "module": (module.SECTION, samples.MODULE),
+    "secure_boot": (secure_boot.SECTION, samples.SECURE_BOOT | {"none": "", "unmounted": "", "MokSBStateRT": "  1"}),
+    "kernels": (kernels.SECTION, samples.KERNELS | {"log:/var/lib/dkms/nvidia/580/build/make.log": "1: error: x"}),
+    "modprobe": (modprobe.SECTION, samples.MODPROBE),
+    "use": (use.SECTION, samples.USE | {"blocked": ""}),
     "libraries": (libraries.SECTION, samples.LIBRARIES),
     "nodes": (nodes.SECTION, samples.NODES),
     "packages": (packages.SECTION, samples.PACKAGES | {"none": "", "rpm": "a\t1\tx", "locks": "", "manager": "dnf"}),

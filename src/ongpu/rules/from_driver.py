@@ -1,0 +1,43 @@
+"""What keeps a driver from being loaded, as evidence: firmware, kernels, modprobe's configuration, its users."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ongpu.host.boot import Kernels, SecureBoot
+from ongpu.host.reading import Known, value_or_none
+from ongpu.host.use import DriverUse, Modprobe
+from ongpu.rules.evidence import Kind
+
+Lines = Iterator[tuple[Kind, str]]
+
+
+def secure_boot(found: SecureBoot) -> Lines:
+    match found.refuses_unsigned:
+        case Known(value=True):
+            yield "system", "SecureBoot enabled"
+        case _:
+            pass
+
+
+def kernels(found: Kernels) -> Lines:
+    """Only of the running kernel: what is missing for the next one breaks nothing yet."""
+    running = found.find(found.running)
+    failure = found.failure(found.running)
+    if failure and running and not isinstance(running.module, Known):
+        yield "system", f"Error! Bad return status for module build on kernel: {failure.kernel} ({failure.log})"
+        for line in failure.lines:
+            yield "text", line
+
+
+def modprobe(found: Modprobe) -> Lines:
+    for line in found.lines:
+        yield "system", f"{line.path}:{line.verb} {line.module} {line.rest}".rstrip()
+    for word in value_or_none(found.parameters) or ():
+        yield "system", word
+
+
+def use(found: DriverUse) -> Lines:
+    for name in value_or_none(found.rivals) or ():
+        if name.startswith("nova"):
+            yield "system", f"{name} is loaded"
