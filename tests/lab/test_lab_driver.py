@@ -11,9 +11,9 @@ from ongpu.host.paths import APT_KEYRING
 from ongpu.host.reading import Absent, Known
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.plan import shell
+from ongpu.plan.choice import Choice
 from ongpu.plan.distributions import Install
 from ongpu.plan.distributions.apt import APT
-from ongpu.plan.flavour import Choice
 from ongpu.plan.types import Run
 from ongpu.probe import decode
 from ongpu_lab.lab import Lab

@@ -59,7 +59,7 @@ def refused(tmp_path: Path, text: str | bytes) -> str:
         ('driver: {repository: {url: "https://x/ y"}}', "is not a URL"),
         ("driver: {repository: {key_fingerprint: abc}}", "is not the 40 hexadecimal digits"),
         ("driver: {repository: {key_text: x}}", "driver.repository.key_text: unknown key; did you mean key?"),
-        ("driver: {branch: auto}", "'auto' is not a version"),
+        ("driver: {branch: newest}", "'newest' is not a version"),
         ("driver: 580", "hosts.a.driver: expected keys and values, got 580"),
         ("models: [m]", "hosts.a.models: expected keys and values"),
         ("name: b", "hosts.a.name: unknown key; a host's name is its key"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ongpu.host.snapshot import HostSnapshot
+from ongpu.plan.choice.resolve import resolved
 from ongpu.plan.context import Context, Halt, Later, Resource
 from ongpu.plan.resources import (
     account,
@@ -39,9 +40,9 @@ RESOURCES: tuple[str, ...] = tuple(resource.name for resource in _ORDER)
 
 def plan(spec: HostSpec, snapshot: HostSnapshot, now: Now, limits: Limits) -> Plan:
     """What has to be done, what can only be known later, and what is refused. Pure, and the same for the same input."""
-    context = Context(spec=spec, snapshot=snapshot, now=now, limits=limits)
+    context = Context(spec=resolved(spec, snapshot), snapshot=snapshot, now=now, limits=limits)
     for resource in _ORDER:
-        if resource.applies(spec):
+        if resource.applies(context.spec):
             context = replace(context, earlier=_joined(context.earlier, _part(resource, context)))
     return context.earlier
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from ongpu.host.gpu import KernelModule, PciGpu
 from ongpu.host.reading import Known, Unreadable, value_or_none
 from ongpu.host.system import Package, Packages
+from ongpu.plan.choice import Choice, auto_branch, choose
 from ongpu.plan.context import Context, Halt, because, known
 from ongpu.plan.distributions import Distribution, distribution_of
-from ongpu.plan.flavour import Choice, choose
 from ongpu.plan.gate import system_of
 from ongpu.plan.policy import driver_works, require_reboot
 
@@ -97,7 +97,9 @@ def driver_state(context: Context) -> DriverState:
 def _flavour(context: Context, gpus: tuple[PciGpu, ...], distribution: Distribution, packages: Packages) -> Choice:
     """As declared; `auto` keeps a working flavour of the declared branch."""
     spec = context.spec.driver
-    choice = choose(gpus, spec.branch, spec.modules)
+    if spec.branch == "auto":  # nothing could be chosen
+        auto_branch(gpus, spec.modules, context.spec.ollama.release, "")
+    choice = choose(gpus, spec.branch, spec.modules, context.spec.ollama.release)
     other = _other(choice)
     if spec.modules != "auto":
         return choice

@@ -16,11 +16,13 @@ from ongpu.spec import ollama_variables, values
 _SHARE = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?%?$"}]}
 _DURATION = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^([0-9]+[smhd]?)+$"}]}
 _VERSION = {"type": "string", "pattern": "^v?[0-9]"}
+_BRANCH = {"type": "string", "pattern": "^(auto|v?[0-9].*)$"}
 _SHA256 = {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}
 _ENVIRONMENT = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
 
 Share = Annotated[str, BeforeValidator(values.share), WithJsonSchema(_SHARE)]
 VersionText = Annotated[str, BeforeValidator(values.version), WithJsonSchema(_VERSION)]
+BranchText = Annotated[str, BeforeValidator(values.branch), WithJsonSchema(_BRANCH)]
 Sha256 = Annotated[str, AfterValidator(values.sha256), WithJsonSchema(_SHA256)]
 
 
@@ -63,7 +65,13 @@ class Driver(Strict):
     """The NVIDIA driver. `manage: false` = verify only."""
 
     manage: bool = True
-    branch: Annotated[VersionText, Field(description='Driver branch such as "580", or an exact version.')] = "580"
+    branch: Annotated[
+        BranchText,
+        Field(
+            description='Driver branch such as "580", an exact version, or auto: the branch that is there if it will '
+            "do, else one that drives the GPUs and serves Ollama."
+        ),
+    ] = "580"
     modules: Annotated[Literal["auto", "open", "proprietary"], Field(description="Kernel module flavour.")] = "auto"
     source: Literal["nvidia", "distro"] = "nvidia"
     repository: Repository = Repository()

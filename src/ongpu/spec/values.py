@@ -94,6 +94,11 @@ def version(value: Any) -> Any:
     return value.removeprefix("v") if isinstance(value, str) else value
 
 
+def branch(value: Any) -> Any:
+    """A driver branch, an exact version, or `auto`."""
+    return value if value == "auto" else version(value)
+
+
 def sha256(value: str) -> str:
     if not re.fullmatch(r"sha256:[0-9a-f]{64}", value):
         raise ValueError(f"{value!r} is not sha256: followed by 64 hexadecimal digits")

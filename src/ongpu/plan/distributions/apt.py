@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from ongpu.host.paths import APT_KEYRING, APT_PIN, APT_SOURCE, HEADER, STATE_DIR
 from ongpu.host.system import System
 from ongpu.plan import shell
+from ongpu.plan.choice import Choice
 from ongpu.plan.distributions.base import DefaultRepository, Install, OwnFile
-from ongpu.plan.flavour import Choice
 from ongpu.plan.render import render
 from ongpu.plan.types import Run
 

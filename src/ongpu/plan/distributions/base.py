@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ongpu.host.system import System
-from ongpu.plan.flavour import Choice
+from ongpu.plan.choice import Choice
 from ongpu.plan.types import Run
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ongpu.plan.context import Context, Later, Resource
+from ongpu.plan.choice import remarks
+from ongpu.plan.context import Context, Later, Resource, known
 from ongpu.plan.distributions import Install
 from ongpu.plan.driver_state import DriverState, driver_state, in_branch, replaces_a_working_driver, upstream
 from ongpu.plan.policy import drained, may_reboot, require_reboot
@@ -56,6 +57,8 @@ def _install(context: Context, state: DriverState) -> Change:
     summary = f"{before} -> {version}" if before else f"install {version} ({', '.join(state.required)})"
     if before == version and set(state.replaced) & set(present):
         summary = f"{version} with the {state.flavour} kernel module ({state.required[-1]})"
+    if taken := remarks(known(context.snapshot.pci, "which GPUs there are", absent=())):
+        summary += f"; {'; '.join(taken)}"
     steps: list[Step] = []
     interrupts = Interrupts.NONE
     if replaces_a_working_driver(context, state):
