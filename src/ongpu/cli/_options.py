@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from ongpu.errors import OngpuError
+from ongpu.history.store import Store
 from ongpu.host.result import FleetResult, HostResult
 from ongpu.report import exit_code, formats, renderer, trouble
 
@@ -29,6 +30,9 @@ inventory_option = click.option(
     default="inventory.py",
     show_default=True,
     help="A pyinfra inventory, a fleet.yaml, or a directory of such files; without inventory.py: ./inventory.",
+)
+history_option = click.option(
+    "--history", type=click.Path(path_type=Path), help="State log; default: history/ beside the inventory."
 )
 timeout_option = click.option(
     "--timeout", default=900, show_default=True, type=click.IntRange(1), help="Seconds per host."
@@ -85,6 +89,15 @@ def options(inventory: str, hosts: tuple[str, ...], limit: tuple[str, ...], para
 
     inventory = found(inventory)
     return Options(inventory=inventory, limit=(*hosts, *limit), parallel=parallel, seconds=timeout)
+
+
+def history_directory(history: Path | None, inventory: str) -> Path:
+    """`--history`, else `history/` beside the inventory."""
+    return history or Path(inventory).resolve().parent / "history"
+
+
+def state_log(history: Path | None, inventory: str) -> Store:
+    return Store(history_directory(history, inventory) / "ongpu.sqlite3")
 
 
 def found(inventory: str) -> str:

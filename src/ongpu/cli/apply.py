@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ongpu.cli._options import finish, fleet_options, gather, options, parse_outs
+from ongpu.cli._options import finish, fleet_options, gather, history_directory, history_option, options, parse_outs
 from ongpu.errors import ConfigError, Exit, NotConfirmed
+from ongpu.history import models
+from ongpu.history.alerts import moment
+from ongpu.history.recorder import now
 from ongpu.history.spans import record
 from ongpu.history.store import State, Store
 from ongpu.host.result import HostResult
@@ -31,7 +34,7 @@ _DONE: dict[str, State] = {"ok": "completed"}
 @click.command("apply", help=__doc__)
 @fleet_options
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option("--history", type=click.Path(path_type=Path), help="State log; default: history/ beside the inventory.")
+@history_option
 def command(
     hosts: tuple[str, ...],
     inventory: str,
@@ -44,7 +47,7 @@ def command(
 ) -> int:
     outs = parse_outs(out)
     chosen = options(inventory, hosts, limit, parallel, PLAN_SECONDS)
-    place = history or Path(inventory).resolve().parent / "history"
+    place = history_directory(history, inventory)
     from ongpu.fleet.apply import apply_fleet, shown_in
     from ongpu.fleet.lock import controller_lock
     from ongpu.fleet.read import plan_fleet
@@ -114,6 +117,7 @@ def _logged(streamed: Iterator[HostResult], store: Store, run: str, names: list[
             store.note(run, result.host, _DONE.get(result.verdict, "error"), result.summary)
             if not store.broken:
                 record(store, "apply", [result])
+                models.record(store, [result], moment(now()))
             yield result
     except KeyboardInterrupt:
         for name in waiting:

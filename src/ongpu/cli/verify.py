@@ -5,14 +5,27 @@ Changes nothing. A model that is not resident is loaded only with --load, and on
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from ongpu.cli._options import finish, fleet_options, gather, options, parse_outs, timeout_option
+from ongpu.cli._options import (
+    finish,
+    fleet_options,
+    gather,
+    history_option,
+    options,
+    parse_outs,
+    state_log,
+    timeout_option,
+)
+from ongpu.history.recorder import now, proofs
 
 
 @click.command("verify", help=__doc__)
 @fleet_options
 @timeout_option
+@history_option
 @click.option("--load", is_flag=True, help="Load declared models that are not resident.")
 def command(
     hosts: tuple[str, ...],
@@ -23,9 +36,11 @@ def command(
     parallel: int,
     timeout: int,
     load: bool,
+    history: Path | None,
 ) -> int:
     outs = parse_outs(out)
     chosen = options(inventory, hosts, limit, parallel, timeout)
     from ongpu.fleet.read import verify_fleet
 
-    return finish(gather("verify", verify_fleet(chosen, load)), fmt, outs)
+    streamed = proofs(state_log(history, inventory), verify_fleet(chosen, load), now)
+    return finish(gather("verify", streamed), fmt, outs)

@@ -7,6 +7,7 @@ from ongpu.host.ollama import Service
 from ongpu.host.reading import Known, Reading, value_or_none
 from ongpu.host.result import Device
 from ongpu.host.snapshot import HostSnapshot
+from ongpu.host.vram import Split, splits
 
 
 def devices_of(snapshot: HostSnapshot | None) -> tuple[Device, ...]:
@@ -15,11 +16,11 @@ def devices_of(snapshot: HostSnapshot | None) -> tuple[Device, ...]:
     gpus = value_or_none(nvml.gpus) if nvml else None
     if snapshot is None or nvml is None or not gpus:
         return ()
-    runners = _runner_pids(snapshot)
-    return tuple(_device(gpu, nvml, runners) for gpu in gpus)
+    runners, parts = _runner_pids(snapshot), splits(snapshot)
+    return tuple(_device(gpu, nvml, runners, parts.get(gpu.info.uuid)) for gpu in gpus)
 
 
-def _device(gpu: Gpu, nvml: Nvml, runners: frozenset[int] | None) -> Device:
+def _device(gpu: Gpu, nvml: Nvml, runners: frozenset[int] | None, split: Split | None) -> Device:
     return Device(
         index=gpu.info.index,
         uuid=gpu.info.uuid,
@@ -27,6 +28,9 @@ def _device(gpu: Gpu, nvml: Nvml, runners: frozenset[int] | None) -> Device:
         total_bytes=value_or_none(gpu.memory.total_bytes),
         used_bytes=value_or_none(gpu.memory.used_bytes),
         models_bytes=_held(gpu.info.uuid, nvml.processes, runners),
+        weights_bytes=split.weights_bytes if split else None,
+        kv_bytes=split.kv_bytes if split else None,
+        compute_bytes=split.compute_bytes if split else None,
     )
 
 

@@ -96,6 +96,12 @@ def latest(store: Store) -> list[Span]:
     return _read(store, "WHERE rowid IN (SELECT max(rowid) FROM spans GROUP BY host) ORDER BY host", ())
 
 
+def since(store: Store, moment: datetime) -> list[Span]:
+    """All hosts' spans that lasted until this moment or began after it, oldest first."""
+    limit = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return _read(store, "WHERE last_seen >= ? ORDER BY rowid", (limit,))
+
+
 def forget(store: Store, before: datetime) -> None:
     """Retention: spans that ended before this moment are gone, with hosts that were last seen before it."""
     limit = before.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -5,7 +5,7 @@ The published JSON form is `schema_version` 1 of docs/design.md section 5.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -16,6 +16,7 @@ Severity = Literal["critical", "warning", "info"]
 Safety = Literal["safe", "restart", "reboot", "manual"]
 ModelVerdict = Literal["verified", "not_verified", "disagreement", "unknown", "not_loaded"]
 WitnessSays = Literal["yes", "no", "silent"]
+AlertState = Literal["pending", "alert", "clearing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +102,8 @@ class PlannedChange:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
     """One GPU's memory at the time of the look. `models_bytes`: held by Ollama's runner processes; `used_bytes` is
-    everybody's. None = the driver did not say."""
+    everybody's; `weights_bytes`, `kv_bytes`, `compute_bytes`: of `models_bytes`, by the runners' logs (the rest is CUDA
+    itself). None = it was not said."""
 
     index: int
     uuid: str
@@ -109,6 +111,30 @@ class Device:
     total_bytes: int | None = None
     used_bytes: int | None = None
     models_bytes: int | None = None
+    weights_bytes: int | None = None
+    kv_bytes: int | None = None
+    compute_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One cause on one host over several looks. `pending`: not yet seen often enough; `clearing`: was an alert, and is
+    not seen any more, but not yet for long enough. `verdict`: what it made of the host; `since`: ISO 8601 UTC."""
+
+    cause: str
+    state: AlertState
+    verdict: HostVerdict
+    since: str
+    looks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """A time with one verdict, ISO 8601 UTC, from the history."""
+
+    verdict: HostVerdict
+    since: str
+    until: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +142,8 @@ class HostResult:
     """Everything one run says about one host. `gpus` is a short text such as `2 x RTX 4060 8 GB`.
 
     `facts`: what may explain a change of verdict, by name (`driver`, `ollama`, `kernel`, `service_started_at`); only
-    what is known.
+    what is known. From the history: `alerts` (None = it was not asked), `past` (oldest first, up to now), and when the
+    host could be read last.
     """
 
     host: str
@@ -130,6 +157,16 @@ class HostResult:
     devices: tuple[Device, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
+    alerts: tuple[Alert, ...] | None = None
+    past: tuple[Past, ...] = ()
+    last_read_at: str = ""
+
+    @property
+    def alarm(self) -> HostVerdict:
+        """What counts for exit codes and alerts: the verdict, once its causes were seen often enough (`--debounce`)."""
+        if self.alerts is None:
+            return self.verdict
+        return worst_verdict([alert.verdict for alert in self.alerts if alert.state != "pending"] or ["ok"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,13 +181,18 @@ class FleetResult:
 
     @property
     def verdict(self) -> HostVerdict:
-        """The verdict of the worst host, in the order of the exit codes."""
-        code = self.exit_code
-        return next(host.verdict for host in self.hosts if EXIT_OF[host.verdict] == code) if self.hosts else "unknown"
+        """Of the worst host, as it was seen now."""
+        return worst_verdict([host.verdict for host in self.hosts])
 
     @property
     def exit_code(self) -> Exit:
-        return worst([EXIT_OF[host.verdict] for host in self.hosts])
+        return worst([EXIT_OF[host.alarm] for host in self.hosts])
+
+
+def worst_verdict(verdicts: Sequence[HostVerdict]) -> HostVerdict:
+    """In the order of the exit codes. Nothing was looked at: unknown."""
+    code = worst([EXIT_OF[verdict] for verdict in verdicts])
+    return next((verdict for verdict in verdicts if EXIT_OF[verdict] == code), "unknown")
 
 
 EXIT_OF: Mapping[HostVerdict, Exit] = {

@@ -15,18 +15,12 @@ from typing import Literal, get_args
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from ongpu.host.result import Device, FleetResult, HostResult, HostVerdict, Severity
+from ongpu.report import _timeline as timeline
 from ongpu.report._text import gib, number, percent, plural
+from ongpu.report._timeline import TONES, Piece, Tone
 from ongpu.resources import directory
 
 _WORST_FIRST: tuple[HostVerdict, ...] = ("failed", "findings", "refused", "unknown", "ok")
-Tone = Literal["good", "bad", "warn", "doubt", "idle"]
-_TONES: Mapping[HostVerdict, Tone] = {
-    "ok": "good",
-    "findings": "warn",
-    "failed": "bad",
-    "refused": "warn",
-    "unknown": "doubt",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +35,21 @@ class Cell:
         return ("bad", "warn", "doubt", "idle", "good").index(self.tone)
 
 
+Part = Literal["weights", "kv", "models", "others"]
+
+
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A GPU's memory in percent of its total: held by models, used by others."""
+    """A GPU's memory: parts in percent of its total. `models`: what models hold besides weights and KV cache, or all
+    that they hold where their logs do not say."""
 
     title: str
     text: str
-    models: float
-    others: float
+    parts: tuple[tuple[Part, float], ...]
+
+    @property
+    def used(self) -> float:
+        return sum(share for _, share in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ class Row:
     findings: Cell
     bars: tuple[Bar, ...]
     used: float
+    line: tuple[Piece, ...]
+    bad: float  # share of the time line, for sorting
     diffs: tuple[tuple[str, str], ...]  # per change: its diff, or the host above that shows the same one
 
 
@@ -69,13 +72,15 @@ def render(result: FleetResult) -> str:
     hosts = sorted(result.hosts, key=lambda host: (_WORST_FIRST.index(host.verdict), host.host))
     counts = Counter(host.verdict for host in hosts)
     shown: dict[str, str] = {}
+    start, end = timeline.span(host.past for host in hosts)
     worst = hosts[0].verdict if hosts else "unknown"
     return _template().render(
         result=result,
-        rows=[_row(host, shown) for host in hosts],
-        counts=[(verdict, counts[verdict], _TONES[verdict]) for verdict in _WORST_FIRST if counts[verdict]],
+        rows=[_row(host, shown, start, end) for host in hosts],
+        days=timeline.words(start, end),
+        counts=[(verdict, counts[verdict], TONES[verdict]) for verdict in _WORST_FIRST if counts[verdict]],
         worst=worst,
-        tone=_TONES[worst],
+        tone=TONES[worst],
         total=plural(len(hosts), "host"),
     )
 
@@ -94,18 +99,21 @@ def _template() -> Template:
     return environment.get_template("report.html.j2")
 
 
-def _row(host: HostResult, shown: dict[str, str]) -> Row:
+def _row(host: HostResult, shown: dict[str, str], start: float, end: float) -> Row:
+    line = tuple(timeline.pieces(host.past, start, end))
     bars = tuple(bar for device in host.devices if (bar := _bar(device)))
     return Row(
         host=host,
-        tone=_TONES[host.verdict],
+        tone=TONES[host.verdict],
         order=_WORST_FIRST.index(host.verdict),
         look=_look(host),
         declared=_declared(host),
         models=_models(host),
         findings=_findings(host),
         bars=bars,
-        used=max((bar.models + bar.others for bar in bars), default=-1.0),
+        used=max((bar.used for bar in bars), default=-1.0),
+        line=line,
+        bad=sum(piece.width for piece in line if piece.tone in ("bad", "warn", "doubt")),
         diffs=tuple(_diff(change.diff, host.host, shown) for change in host.changes),
     )
 
@@ -162,16 +170,26 @@ def _findings(host: HostResult) -> Cell:
 
 
 def _bar(device: Device) -> Bar | None:
-    if not device.total_bytes or device.used_bytes is None:
+    total = device.total_bytes
+    if not total or device.used_bytes is None:
         return None
-    used = min(device.used_bytes, device.total_bytes)
+    used = min(device.used_bytes, total)
     models = min(device.models_bytes or 0, used)
+    weights = min(device.weights_bytes or 0, models)
+    kv = min(device.kv_bytes or 0, models - weights)
+    sizes: tuple[tuple[Part, int], ...] = (
+        ("weights", weights),
+        ("kv", kv),
+        ("models", models - weights - kv),
+        ("others", used - models),
+    )
     held = f", {gib(device.models_bytes)} by models" if device.models_bytes is not None else ""
+    if weights or kv:
+        held += f" ({gib(weights)} weights, {gib(kv)} KV cache)"
     return Bar(
-        title=f"GPU {device.index} {device.name}: {gib(used)} of {gib(device.total_bytes)} used{held}",
-        text=f"{used / 2**30:.1f}/{device.total_bytes / 2**30:.0f} GiB",
-        models=round(100 * models / device.total_bytes, 1),
-        others=round(100 * (used - models) / device.total_bytes, 1),
+        title=f"GPU {device.index} {device.name}: {gib(used)} of {gib(total)} used{held}, {gib(total - used)} free",
+        text=f"{used / 2**30:.1f}/{total / 2**30:.0f} GiB",
+        parts=tuple((name, round(100 * size / total, 1)) for name, size in sizes if size),
     )
 
 

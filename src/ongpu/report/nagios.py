@@ -46,7 +46,7 @@ def render(result: FleetResult) -> str:
 
 
 def _code(host: HostResult) -> int:
-    match host.verdict:
+    match host.alarm:
         case "ok":
             return 0
         case "failed":

@@ -52,7 +52,11 @@ def _hosts(result: FleetResult) -> Iterator[_Metric]:
         for verdict in get_args(HostVerdict)
     ]
     finished = _moment(result.finished_at)
-    looked = [({"host": host.host}, finished) for host in hosts if host.facts]
+    looked = [
+        ({"host": host.host}, finished if host.facts else _moment(host.last_read_at))
+        for host in hosts
+        if host.facts or host.last_read_at
+    ]
     info = [
         ({"host": host.host, **{name: host.facts.get(name, "") for name in _SHOWN}}, 1.0)
         for host in hosts
@@ -60,6 +64,8 @@ def _hosts(result: FleetResult) -> Iterator[_Metric]:
     ]
     yield _Metric("ongpu_host_verdict", "1 for the host's verdict, 0 for the others.", verdicts)
     yield _Metric("ongpu_host_looked_timestamp_seconds", "When the host was last read.", looked)
+    alarms = [({"host": host.host, "verdict": host.alarm}, float(host.alarm != "ok")) for host in hosts]
+    yield _Metric("ongpu_host_alert", "1 when something wrong has been seen often enough (--debounce).", alarms)
     yield _Metric("ongpu_host_info", "Versions on the host.", info)
     yield _Metric("ongpu_host_changes", "Differences from what is declared, by kind.", _changes(hosts))
     yield _Metric("ongpu_host_findings", "Findings by rule.", _findings(hosts))
@@ -116,6 +122,9 @@ def _gpus(result: FleetResult) -> Iterator[_Metric]:
         ("ongpu_gpu_memory_total_bytes", "Memory of the GPU.", "total_bytes"),
         ("ongpu_gpu_memory_used_bytes", "Of it in use, by anybody.", "used_bytes"),
         ("ongpu_gpu_memory_models_bytes", "Of it held by Ollama's runners.", "models_bytes"),
+        ("ongpu_gpu_memory_weights_bytes", "Of it weights of loaded models, by their logs.", "weights_bytes"),
+        ("ongpu_gpu_memory_kv_bytes", "Of it KV cache and recurrent state, by their logs.", "kv_bytes"),
+        ("ongpu_gpu_memory_compute_bytes", "Of it compute buffers, by their logs.", "compute_bytes"),
     ):
         yield _Metric(name, text, [(labels, getattr(one, field)) for labels, one in devices])
 
