@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeVar, cast
 
 from ongpu.host.result import Unknown
 from ongpu.rules.literals import needed
 
+T = TypeVar("T")
 Kind = Literal["log", "kernel", "smi", "ps", "env", "call", "container", "package", "system", "text", "prose"]
 """log: Ollama and its runner; smi: nvidia-smi; ps: `ollama ps`; env: variables and units; call: model parameters and
 requests; container: its start and its errors; package: packages and directory listings; system: modules, PCI, CPU,
@@ -44,6 +45,7 @@ class Evidence:
     blind: tuple[Unknown, ...] = ()
     _found: dict[re.Pattern[str], tuple[Found, ...]] = field(default_factory=dict, compare=False, repr=False)
     _told: dict[re.Pattern[str], Found | None] = field(default_factory=dict, compare=False, repr=False)
+    _once: dict[Callable[[Evidence], object], object] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def kinds(self) -> frozenset[Kind]:
@@ -74,9 +76,19 @@ class Evidence:
     def told(self, pattern: re.Pattern[str]) -> Line | None:
         """Like `find`, in a person's own words too: for what only a person can know (sleep, what worked before)."""
         if pattern not in self._told:
-            self._told[pattern] = next(self._everything.search(pattern), None)
+            self._told[pattern] = next(self.everywhere(pattern), None)
         found = self._told[pattern]
         return found.line if found else None
+
+    def everywhere(self, pattern: re.Pattern[str]) -> Iterator[Found]:
+        """Every place where the pattern is found, a person's own words among them."""
+        return self._everything.search(pattern)
+
+    def once(self, fact: Callable[[Evidence], T]) -> T:
+        """What `fact` says of this evidence; many rules ask the same, it is worked out once."""
+        if fact not in self._once:
+            self._once[fact] = fact(self)
+        return cast(T, self._once[fact])
 
     def of(self, *kinds: Kind) -> Iterator[Line]:
         return (line for line in self.lines if line.kind in kinds)

@@ -10,10 +10,13 @@ References: Ollama server/routes.go ("vram-based default context").
 
 from __future__ import annotations
 
-from ongpu.rules.evidence import Evidence
+from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import gpus, placement, settings, shortage
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
+_TOLD = words(
+    r"default (?:context|num_ctx)", r"\b0\.15\.[5-9]\b[^\n]{0,120}context", r"context[^\n]{0,120}\b0\.15\.[5-9]\b"
+)
 _TIERS = (32768, 262144)
 
 
@@ -26,6 +29,12 @@ def check(seen: Evidence) -> Hit | None:
     if default and default[0] >= _TIERS[0]:
         return proven(f"the default context of {default[0]} tokens does not fit beside the model", default[1], short)
     version = gpus.ollama_version(seen)
+    runner, slots, told = settings.context(seen), settings.parallel(seen), seen.told(_TOLD)
+    one = slots is None or slots[0] == 1  # a runner's context is that of all its slots together
+    if runner and one and runner[0] in _TIERS and (told or (version and version >= (0, 15, 5))):
+        return likely(
+            f"the context of {runner[0]} tokens, Ollama's default by GPU memory, does not fit", runner[1], told
+        )
     row = next((r for r in placement.residents(seen) if r.cpu_percent and r.context in _TIERS), None)
     if row and (version is None or version >= (0, 15, 5)):
         return likely(f"the context of {row.context} tokens, Ollama's default by GPU memory, does not fit", row.line)

@@ -14,7 +14,7 @@ from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import gpus, placement, settings
 from ongpu.rules.rule import Hit, Rule, likely, possible
 
-_FITS = words(r"num_gpu[\"' :=]{1,4}999", r"num_gpu[^\n]{0,60}(?:fits?|100 ?% GPU|works)")
+_FITS = words(r"num_gpu[\"' :=]{1,4}(?:99|999)\b", r"num_gpu[^\n]{0,60}(?:fits?|100 ?% GPU|works)")
 
 
 def check(seen: Evidence) -> Hit | None:
@@ -24,7 +24,7 @@ def check(seen: Evidence) -> Hit | None:
     if symptom is None:
         return None
     fits = seen.told(_FITS)
-    if fits and (len(placement.residents(seen)) > 1 or 999 in [count for count, _ in settings.layers_asked(seen)]):
+    if fits and (len(placement.residents(seen)) > 1 or any(n >= 99 for n, _ in settings.layers_asked(seen))):
         return likely("with num_gpu 999 the model fits: the estimate was too high", fits, symptom)
     rows = gpus.smi_rows(seen)
     if rows and partial:

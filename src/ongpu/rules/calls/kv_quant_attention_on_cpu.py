@@ -17,6 +17,7 @@ from ongpu.rules.rule import Hit, Rule, likely, proven
 _TYPE = words(r"--(?:kv-cache-type|cache-type-[kv])[ =]\"?(q\d_\d)", r"type_[kv] = '?(q\d_\d)")
 _SLOW = words(
     r"^eval rate: +\d+\.\d+ tokens/s", r"prompt eval rate: +\d", r"\b(?:very |much |extremely |\d+x )?slow(?:er|ly)?\b", r"(?:high|100 ?%|all) CPU", r"graph splits = (?:[5-9]|\d{2,})",
+    r"\btok\w{0,6} ?(?:per second|/ ?s)[^\n]{0,80}\bq[48]_0", r"\bq[48]_0[^\n]{0,60}\btok\w{0,6} ?(?:per second|/ ?s)",
     r"\b\d{3,5}(?:\.\d)? +\d{1,2}\.\d +[\d:.]+ +ollama", r"CPU (?:usage|load|utili[sz]ation)",
 )  # fmt: skip
 

@@ -18,6 +18,8 @@ from ongpu.rules.rule import Hit, Rule, likely, possible, proven
 
 _VARIABLES = ("ROCR_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "HIP_VISIBLE_DEVICES")
 _SLURM = words(r"\bslurm\w*", r"\bsbatch\b", r"\bsrun\b", r"\bsalloc\b", r"SLURM_\w+", r"\bHPC\b")
+_UNSET = words(r"\bunset (?:\w+ )?ROCR_VISIBLE_DEVICES")
+_CUDA = words("loaded CUDA backend", r"CUDA\.0\.", r"CUDA\d model buffer size")
 _EMPTY = words(r"compatible=\[\]", "loaded CPU backend")
 
 
@@ -28,6 +30,10 @@ def check(seen: Evidence) -> Hit | None:
     if named and not places.amd(seen):
         make = proven if slurm or cpu or "CUDA_VISIBLE_DEVICES" in environment else likely
         return make("AMD's device variables are set on an NVIDIA machine, so Ollama skips CUDA", named.line, cpu, slurm)
+    if (unset := seen.told(_UNSET)) and not places.amd(seen):
+        return likely("AMD's device variable is set on an NVIDIA machine, so Ollama skips CUDA", unset, cpu, slurm)
+    if slurm and placement.gpu_seen(seen) and (backend := seen.find(_EMPTY)) and not seen.find(_CUDA):
+        return likely("in a Slurm job the GPU was found and only the CPU backend was loaded", slurm, backend)
     return possible("a Slurm job whose Ollama runs on the CPU", slurm, cpu) if slurm and cpu else None
 
 

@@ -35,6 +35,7 @@ _BY_NAME: tuple[tuple[re.Pattern[str], float], ...] = (
 _MODULE = words(
     r"Kernel Module(?: for \w+)? +(\d{3}\.\d{1,3}(?:\.\d{1,3})?)", r"(?:Driver|KMD) Version *: *(\d{3}\.\d{1,3}(?:\.\d{1,3})?)",
     r"this kernel module has the version (\d{3}\.\d{1,3}(?:\.\d{1,3})?)",
+    r"/sys/module/nvidia/version\s{1,4}(\d{3}\.\d{1,3}(?:\.\d{1,3})?)$",
 )  # fmt: skip
 _LIBRARY = words(
     r"NVML library version: (\d{3}\.\d{1,3}(?:\.\d{1,3})?)", r"lib(?:cuda|nvidia-ml)\.so\.(\d{3}\.\d{1,3}(?:\.\d{1,3})?)",
@@ -48,7 +49,7 @@ _MEMORY = re.compile(
 _ROW = re.compile(r"^\| +\d{1,2} {2,4}(\S[^|\n]*?) +(?:On|Off|N/A) +\|", re.MULTILINE)
 _LISTED = re.compile(r"^\s*GPU \d{1,2}: (.{3,80}?) \(UUID", re.MULTILINE)
 _NAMED = re.compile(
-    r'inference compute[^\n]{0,300} (?:description|name)="(?!cpu)([^"\n]{3,80})"|\bDevice \d{1,2}: ([^,\n]{3,80}), compute'
+    r'inference compute[^\n]{0,300} (?:description|name)="(?!cpu)([^"\n]{3,80})"|updating cuda memory data[^\n]{0,200} name="([^"\n]{3,80})"|\bDevice \d{1,2}: ([^,\n]{3,80}), compute'
 )
 _TOTAL = re.compile(r'inference compute[^\n]{0,600}\btotal="([^"]{2,20})" available="([^"]{2,20})"')
 _VERSION = words(
@@ -100,7 +101,7 @@ def smi_rows(seen: Evidence) -> list[SmiRow]:
 def names(seen: Evidence) -> list[tuple[str, Line]]:
     """GPU names from nvidia-smi's table, from `nvidia-smi -L`, and from Ollama's log."""
     found = [(hit.match[1].strip(), hit.line) for pattern in (_ROW, _LISTED) for hit in seen.all(pattern)]
-    return found or [(hit.match[1] or hit.match[2], hit.line) for hit in seen.all(_NAMED)]
+    return found or [(next(name for name in hit.match.groups() if name), hit.line) for hit in seen.all(_NAMED)]
 
 
 def found_memory(seen: Evidence) -> list[tuple[int, int, Line]]:

@@ -74,6 +74,11 @@ def layers(seen: Evidence) -> list[tuple[int, int, Line]]:
 
 
 def offloads(seen: Evidence) -> list[Offload]:
+    """The memory plan of every load before 0.12.4."""
+    return seen.once(_offloads)
+
+
+def _offloads(seen: Evidence) -> list[Offload]:
     found = []
     for line in seen.of("log"):
         if "layers.model=" in line.text:

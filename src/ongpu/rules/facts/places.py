@@ -5,7 +5,7 @@ from __future__ import annotations
 from ongpu.rules.evidence import Evidence, Line, words
 
 _CONTAINER = words(
-    r"\b(?:docker|podman|nerdctl)(?: compose| container)? (?:run|exec|create|start|up|logs|ps)\b", r"docker-compose",
+    r"\b(?:docker|podman|nerdctl)(?: compose| container)? (?:run|exec|create|start|up|logs|ps|inspect)\b", r"docker-compose",
     r"^\s*image: \S*ollama", r"\bkubectl\b", "OCI runtime", r"root@(?:ollama|[0-9a-f]{12}|\w+-\w+-\w+)[\w-]*:/\S*#",
     "ollama in (?:a )?(?:docker|container)", r"\bin (?:a |the )?(?:docker|container|pod)\b", "inside the container", r"docker containers?\b", "^services:",
     r"/\.dockerenv", r"nvidia-container-(?:cli|runtime|toolkit)", r"container started", "ollama/ollama(?::|$| )",
@@ -15,6 +15,7 @@ _JETSON = words(
     r"\bL4T\b", "nv_tegra_release", "jetpack", r"\bjetson\b", r"\btegra\b", "NvRmMem", r"\bOrin\b", r"\bXavier\b",
     r"# R\d\d \(release\)", r"-tegra\b",
 )  # fmt: skip
+_L4T = words(r"# R(\d\d) \(release\)", r"\bL4T(?:_VERSION=| version)? ?R?(\d\d)\.\d")
 _WSL = words(r"/usr/lib/wsl/", r"microsoft-standard", r"\bWSL ?2?\b", "/dev/dxg")
 _SNAP = words(
     r"/snap/ollama/",
@@ -39,6 +40,12 @@ def lxc(seen: Evidence) -> Line | None:
 
 def jetson(seen: Evidence) -> Line | None:
     return seen.told(_JETSON)
+
+
+def l4t(seen: Evidence) -> int | None:
+    """The number of the Jetson Linux release: 35 is JetPack 5, 36 is JetPack 6."""
+    found = next(seen.everywhere(_L4T), None)
+    return int(next(group for group in found.match.groups() if group)) if found else None
 
 
 def wsl(seen: Evidence) -> Line | None:

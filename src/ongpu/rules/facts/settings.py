@@ -14,6 +14,8 @@ _SET = re.compile(
     rf"(?<![\w$])({_NAMES})(?:=|: {{1,4}})(?:\"([^\"\n]{{0,300}})\"|'([^'\n]{{0,300}})'|([^\s\"']{{0,300}}))",
     re.MULTILINE,
 )
+# $ echo $ROCR_VISIBLE_DEVICES      $ printenv CUDA_VISIBLE_DEVICES      (the value is the next line)
+_SHOWN = re.compile(rf"(?:\becho \"?\$\{{?|\bprintenv )({_NAMES})\}}?\"?$")
 _CONFIG = re.compile(r"map\[[^\n]{0,4000}")
 _CONTEXT = words(
     r"(?<!default_)(?<!n_)[\"']?\bnum_ctx[\"']?(?: |:|=){1,4}(\d{3,8})", r"--ctx-size[ =](\d{3,8})", r"(?<= )-c (\d{3,8})", r"\bKvSize:(\d{3,8})",
@@ -41,11 +43,20 @@ class Setting:
 
 def environment(seen: Evidence) -> dict[str, Setting]:
     """Variable -> the last value written down; a value in a unit or command wins over the server's own list."""
+    return seen.once(_environment)
+
+
+def _environment(seen: Evidence) -> dict[str, Setting]:
     found: dict[str, Setting] = {}
+    asked = ""
     for line in seen.lines:
         if line.kind == "prose":
             continue
         text = line.text
+        if asked and re.fullmatch(r"[\w,.-]{1,200}", text.strip()):
+            found[asked] = Setting(text.strip(), line, is_explicit=True)
+        shown = _SHOWN.search(text)
+        asked = shown[1] if shown else ""
         if "map[" in text and (config := _CONFIG.search(text)):
             for name, value in go_map(config[0].split('"', 1)[0]).items():
                 if value not in ("", "[]") and not (name in found and found[name].is_explicit):

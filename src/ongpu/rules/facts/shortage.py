@@ -64,7 +64,8 @@ def shortage(seen: Evidence) -> Shortage | None:
 def cause(seen: Evidence) -> tuple[Part, Shortage] | None:
     """What it was that did not fit. None when nothing is short, or when layers were asked for by number."""
     short = shortage(seen)
-    if short is None or any(asked >= 0 for asked, _ in settings.layers_asked(seen) if asked < 100):
+    most = max((whole for _, whole, _ in placement.layers(seen)), default=90)
+    if short is None or any(0 <= asked < most for asked, _ in settings.layers_asked(seen)):
         return None
     if neighbour(seen):
         return "neighbour", short

@@ -21,15 +21,16 @@ _SAID = words(
     "CPU does not have (?:AVX|minimum vector|vector)", "(?:AVX|vector extensions?)[^\n]{0,60}GPU (?:support|inference|runner)?[^\n]{0,20}disabl",
     "GPU (?:runner|support)[^\n]{0,60}(?:incompatible|disabled)[^\n]{0,60}AVX", "CPU (?:lacks|has no|without) AVX", "signal: illegal instruction", r"Illegal instruction \(core dumped\)",
 )  # fmt: skip
-_FLAGS = re.compile(r"^\s*[Ff]lags\s*: *([^\n]*)", re.MULTILINE)
+# A terminal wraps this long line anywhere, in the middle of a word too.
+_FLAGS = re.compile(r"^\s*[Ff]lags\s*: *([^\n]*(?:\n[a-z0-9_ ]{2,300}$){0,60})", re.MULTILINE)
 
 
 def check(seen: Evidence) -> Hit | None:
     if line := seen.find(_SAID):
         return proven("Ollama leaves the GPU out because the CPU has no AVX", line)
     for hit in seen.all(_FLAGS):
-        flags = hit.match[1].lower().split()
-        if "sse2" in flags and "avx" not in flags:
+        flags = hit.match[1].lower()
+        if "sse2" in flags.split() and "avx" not in flags.replace("\n", ""):
             return likely("the CPU has no AVX, and Ollama's GPU runners before 0.5.8 need it", hit.line)
     return None
 

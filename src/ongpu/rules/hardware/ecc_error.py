@@ -11,17 +11,27 @@ References: nvidia-smi -q -d ECC,ROW_REMAPPER,PAGE_RETIREMENT.
 
 from __future__ import annotations
 
+import re
+
 from ongpu.rules.evidence import Evidence, words
+from ongpu.rules.facts import query
 from ongpu.rules.rule import Hit, Rule, proven
 
 _BAD = words(
     r"Remapping Failure Occurred *: *Yes", r"Pending(?: Page Blacklist)? *: *Yes", r"(?:Double Bit|(?:DRAM|SRAM) Uncorrectable\w*)[^\n:]{0,20}: *[1-9]\d*",
     r"uncorrected ECC errors since start: [1-9]",
 )  # fmt: skip
+_FIELDS = (
+    "uncorrected.volatile.total",
+    "uncorrected.aggregate.total",
+    "remapped_rows.failure",
+    "retired_pages.pending",
+)
+_SOME = re.compile(r"[1-9]|Yes")
 
 
 def check(seen: Evidence) -> Hit | None:
-    line = seen.find(_BAD)
+    line = seen.find(_BAD) or next((found for name in _FIELDS if (found := query.first(seen, name, _SOME))), None)
     return proven("the GPU's memory has errors that could not be corrected", line) if line else None
 
 

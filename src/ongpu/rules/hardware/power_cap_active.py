@@ -11,16 +11,20 @@ References: nvidia-smi -q -d POWER,PERFORMANCE; NVML clocks event reason 0x4.
 
 from __future__ import annotations
 
+import re
+
 from ongpu.rules.evidence import Evidence, words
+from ongpu.rules.facts import query
 from ongpu.rules.rule import Hit, Rule, proven
 
 _ACTIVE = words(
     r"SW Power Cap *: *Active", r"sw_power_cap\D{1,4}Active", r"HW Power Brake Slowdown *: *Active", r"power cap active"
 )
+_YES = re.compile("Active")
 
 
 def check(seen: Evidence) -> Hit | None:
-    line = seen.find(_ACTIVE)
+    line = seen.find(_ACTIVE) or query.first(seen, "sw_power_cap", _YES)
     return proven("the power limit holds the GPU's clocks down", line) if line else None
 
 

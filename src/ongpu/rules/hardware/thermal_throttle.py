@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 
 from ongpu.rules.evidence import Evidence, words
+from ongpu.rules.facts import query
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
 _ACTIVE = words(
@@ -22,11 +23,14 @@ _ACTIVE = words(
 )  # fmt: skip
 # |  N/A  95C    P0  …  (table)        GPU Current Temp : 93 C (-q)
 _HOT = re.compile(r"^\|[^|\n]{1,12}\b(\d{2,3})C +P\d|GPU Current Temp +: (\d{2,3}) C", re.MULTILINE)
+_YES = re.compile("Active")
 _LIMIT = 88
 
 
 def check(seen: Evidence) -> Hit | None:
     if line := seen.told(_ACTIVE):
+        return proven("the GPU has lowered its clocks because of heat", line)
+    if line := query.first(seen, "thermal_slowdown", _YES):
         return proven("the GPU has lowered its clocks because of heat", line)
     for hit in seen.all(_HOT):
         if (degrees := int(hit.match[1] or hit.match[2])) >= _LIMIT:

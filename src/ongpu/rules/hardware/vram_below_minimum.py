@@ -12,13 +12,16 @@ References: Ollama llm/memory.go (minimum memory per GPU), server.go `insufficie
 from __future__ import annotations
 
 from ongpu.rules.evidence import Evidence, words
-from ongpu.rules.facts import placement
+from ongpu.rules.facts import codes, gpus, placement
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
 _SAID = words(
     "insufficient VRAM to load any model layers", "gpu has too little memory to allocate any layers", "GPU too small",
     "minimum memory|minimum_memory",
 )  # fmt: skip
+# msg="offload to gpu" reallayers=0 layers=0 required="5033.0 MiB" used="0 B" available="1050.0 MiB" …     (0.1.3x)
+_OLD_PLAN = words(r"msg=\"offload to gpu\"[^\n]{0,60} layers=0 [^\n]{0,200}")
+_SMALL = 3 * 2**30
 
 
 def check(seen: Evidence) -> Hit | None:
@@ -32,6 +35,12 @@ def check(seen: Evidence) -> Hit | None:
         return proven(f"no layer fits: {free:.1f} GiB of GPU memory free{need}", plan.line)
     if line := seen.find(_SAID):
         return likely("too little GPU memory is free for any layer", line)
+    if line := seen.find(_OLD_PLAN):
+        return proven("no layer fits into the free GPU memory", line)
+    nothing = next((line for part, whole, line in placement.layers(seen) if part == 0 and whole), None)
+    small = next((line for _, free, line in gpus.found_memory(seen) if free < _SMALL), None)
+    if nothing and small and not codes.cuda_codes(seen) and all(part == 0 for part, _, _ in placement.layers(seen)):
+        return likely("no layer was put on the GPU, and little of its memory is free", small, nothing)
     return None
 
 

@@ -15,7 +15,7 @@ from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.rule import Hit, Rule, proven
 
 _SAID = words(
-    "Radeon card detected", "unable to initialize llm library[^\\n]{0,200}", "amdgpu detected, but no compatible",
+    "Radeon card detected", "unable to initialize llm library[^\\n]{0,60}(?:Radeon|amdgpu|rocm|AMD)[^\\n]{0,140}", "amdgpu detected, but no compatible",
     r"AMD[^\n]{0,60}permissions not set up properly", "add you user account to the render group",
 )  # fmt: skip
 

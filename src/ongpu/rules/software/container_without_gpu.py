@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import codes, placement, places
-from ongpu.rules.rule import Hit, Rule, likely, possible
+from ongpu.rules.rule import Hit, Rule, likely, possible, proven
 
 _START = words(
     r"\b(?:docker|podman|nerdctl) (?:container )?(?:run|create)\b[^\n]{0,400}ollama[^\n]{0,60}", r"^\s*image: \S*ollama"
 )
+_NONE_GIVEN = words(r"DeviceRequests[^\n]{0,60}(?:\[\]|null|<no value>)", r"DeviceRequests[^\n]{0,20}\s+(?:\[\]|null)$")
 _ASKED = words(
     r"--gpus?\b", r"--device[= ]\S*(?:nvidia|/dev/)", r"--runtime[= ]nvidia", r"runtime: nvidia", r"capabilities: *\[? ?\"?gpu", r"driver: nvidia", r"nvidia\.com/gpu",
     r"^\s*- ?\"?gpu\"?\s*$", r"NVIDIA_VISIBLE_DEVICES", r"/dev/nvidia", r"^\s*gpus: all",
@@ -27,6 +28,8 @@ _ASKED = words(
 def check(seen: Evidence) -> Hit | None:
     nothing = placement.no_gpu(seen) or codes.cuda_codes(seen).get(100)
     start = seen.find(_START)
+    if (line := seen.find(_NONE_GIVEN)) and nothing:
+        return proven("the container was given no GPU", line, nothing)
     if seen.find(_ASKED):
         return None
     if start:

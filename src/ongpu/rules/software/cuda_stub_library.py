@@ -21,7 +21,9 @@ def check(seen: Evidence) -> Hit | None:
     path = seen.find(_PATH)
     if line := codes.cuda_codes(seen).get(34):
         return proven("a stub libcuda is loaded instead of the driver's", line, path)
-    return likely("a stub library directory stands in the way of the driver's libcuda", path) if path else None
+    failed = codes.nvml_codes(seen).get(9) or next(iter(codes.cuda_codes(seen).values()), None)
+    make = proven if failed else likely
+    return make("a stub library stands in the way of the driver's own", path, failed) if path else None
 
 
 RULE = Rule(
@@ -30,7 +32,7 @@ RULE = Rule(
     severity="critical",
     check=check,
     needs=("log", "env"),
-    explains=("driver-too-old", "nvidia-uvm-not-loaded", "wrong-libcuda-picked"),
+    explains=("driver-too-old", "driver-not-running", "nvidia-uvm-not-loaded", "wrong-libcuda-picked"),
     fires=(
         "ggml_cuda_init: failed to initialize CUDA: CUDA driver is a stub library",
         "cuInit err: 34",

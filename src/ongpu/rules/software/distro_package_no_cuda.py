@@ -30,8 +30,17 @@ _PACKAGED = words(
     r"^ii +ollama ",
     r"brew/Cellar/ollama",
 )
-_DISTRIBUTION = words(r"\b(?:Arch Linux|Manjaro|CachyOS|EndeavourOS|NixOS|nixpkgs)\b")
+_DISTRIBUTION = words(
+    r"\b(?:Arch Linux|Artix|Manjaro|CachyOS|EndeavourOS|Omarchy|NixOS|nixpkgs|Fedora package|Gentoo|Void Linux)\b",
+    r"\bnix-shell -p ollama",
+    r"services\.ollama\b",
+    r"\bpacman -S\w* ollama\b",
+)
 _CUDA_PACKAGE = words(r"^(?:local/|extra/)?ollama-cuda \d", "libggml-cuda", r"/cuda_v1\d")
+# Only libraries for the CPU, in a listing or in the server's own list of runners.
+_ONLY_CPU = words(
+    r"libggml-cpu-\w+\.so", r"runners=\"?\[(?:cpu(?:_avx2?)? ?){1,3}\]", r"Dynamic LLM libraries \[(?:cpu(?:_avx2?)? ?){1,3}\]",
+)  # fmt: skip
 _CPU_BACKEND = words(r"libggml-cpu-\w+\.so", "loaded CPU backend", r"compiler=cgo")
 
 
@@ -40,8 +49,12 @@ def check(seen: Evidence) -> Hit | None:
         return proven("the package with Ollama's CUDA library is missing or empty", line)
     packaged = seen.find(_PACKAGED)
     nothing, told = placement.no_gpu(seen), seen.told(_DISTRIBUTION)
-    if packaged is None and nothing and told and not seen.find(_CUDA_PACKAGE):
-        return possible("a distribution that packages Ollama's CUDA library apart, and no GPU found", told, nothing)
+    only_cpu = seen.find(_ONLY_CPU)
+    if packaged is None and (nothing or only_cpu) and told and not seen.find(_CUDA_PACKAGE):
+        make = likely if only_cpu else possible
+        return make(
+            "a distribution that packages Ollama's CUDA library apart, and no GPU found", told, only_cpu or nothing
+        )
     if packaged is None or seen.find(_CUDA_PACKAGE) or places.container(seen):
         return None
     cpu = seen.find(_CPU_BACKEND) or placement.no_gpu(seen)

@@ -13,7 +13,7 @@ References: NVRM messages in the kernel log; NVIDIA's supported-gpus.json.
 from __future__ import annotations
 
 from ongpu.rules.evidence import Evidence, words
-from ongpu.rules.facts import codes, gpus
+from ongpu.rules.facts import codes, gpus, placement
 from ongpu.rules.rule import Hit, Rule, likely, possible, proven
 
 _DROPPED = words(
@@ -24,6 +24,11 @@ _OTHER_WORKED = words(
     r"(?:older|previous|earlier|old|other) (?:driver|branch|version)[^\n]{0,60}(?:work|fine|ok)", r"(?:downgrad|roll\w* ?back|revert)\w*[^\n]{0,80}(?:driver|\d{3}|work|fix)",
     r"(?:driver )?\d{3}[.\d]{0,10}[^\n]{0,30}works?\b", r"works?(?: fine)? (?:with|on) (?:driver )?\d{3}", "after (?:the |a )?(?:driver )?(?:update|upgrade)[^\n]{0,60}driver",
 )  # fmt: skip
+_WENT_BACK = words(
+    r"(?:older|previous|earlier|old) (?:nvidia )?driver[^\n]{0,60}(?:work|fine|ok|help|solv|fix)",
+    r"(?:downgrad|roll\w* ?back|revert|go\w* back)\w*[^\n]{0,60}driver",
+    r"(?:since|after) (?:the |an? )?(?:updat|upgrad)\w+ (?:of )?(?:the |to )?(?:nvidia )?driver",
+)  # fmt: skip
 
 
 def check(seen: Evidence) -> Hit | None:
@@ -31,7 +36,8 @@ def check(seen: Evidence) -> Hit | None:
         return proven("this driver branch, or its kernel module's flavour, does not support the GPU", line)
     none = codes.nvml_codes(seen).get(6)
     if none is None:
-        return None
+        back, nothing = seen.told(_WENT_BACK), placement.no_gpu(seen)
+        return possible("another driver version worked", back, nothing) if back and nothing else None
     worked = seen.told(_OTHER_WORKED)
     versions = {hit.match[1] for hit in seen.all(words(r"\b(\d{3}\.\d{2,3}(?:\.\d{1,2})?)\b"))}
     if worked or len(versions) > 1:

@@ -21,6 +21,9 @@ _SAID = words(
     "please update your driver to a newer version", "minimum required driver",
 )  # fmt: skip
 _OLDEST = 450
+# Compute capabilities that only the CUDA 13 build has, which needs branch 580 (Orin is a Jetson's, and has its own).
+_ONLY_V13 = (10.3, 11.0, 12.1)
+_SKIPPED = words(r"skipping CUDA device[^\n]{0,400}")
 
 
 def check(seen: Evidence) -> Hit | None:
@@ -31,7 +34,12 @@ def check(seen: Evidence) -> Hit | None:
     old = next((cuda[code] for code in (35, 222, 200) if code in cuda), None)
     if old and not places.jetson(seen) and not places.snap(seen):
         return proven(f"the NVIDIA driver{which} is older than Ollama's CUDA libraries need", old)
-    if module and int(module[0].split(".")[0]) < _OLDEST:
+    branch = int(module[0].split(".")[0]) if module else 0
+    new = next((value for value, _ in gpus.capabilities(seen) if value in _ONLY_V13), None)
+    if module and branch < 580 and new and (skipped := seen.find(_SKIPPED)):
+        text = f"compute capability {new} needs driver branch 580 or newer, here is {module[0]}"
+        return proven(text, skipped, module[1])
+    if module and branch < _OLDEST:
         return likely(f"driver {module[0]} is older than any CUDA version that Ollama uses", module[1])
     return None
 

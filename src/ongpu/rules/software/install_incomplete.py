@@ -12,7 +12,7 @@ References: Ollama scripts/install.sh, docs/linux.mdx; release assets by version
 from __future__ import annotations
 
 from ongpu.rules.evidence import Evidence, words
-from ongpu.rules.facts import placement, places
+from ongpu.rules.facts import gpus, placement, places
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
 _MISSING = words(
@@ -23,7 +23,7 @@ _MISSING = words(
 )  # fmt: skip
 _NONE = words(r"compatible=\[\]")
 _ONLY_CPU = words(r"runners=\"?\[(?:cpu(?:_avx2?)? ?){1,3}\]", r"Dynamic LLM libraries \[(?:cpu(?:_avx2?)? ?){1,3}\]")
-_SYSTEM = words(r"msg=system (?:info=\"?)?CPU\.0\.[^\n]{0,400}compiler=", r"system_info:[^\n]{0,20}CPU :")
+_SYSTEM = words(r"msg=system (?:info=\"?)?CPU\.0\.[^\n]{0,400}compiler=", r"system_info:[^\n]{0,90}\bCPU :")
 _CUDA_IN_SYSTEM = words(
     r"CUDA\.0\.",
     r"CUDA : ARCHS",
@@ -42,7 +42,7 @@ def check(seen: Evidence) -> Hit | None:
         return proven("Ollama's GPU libraries (lib/ollama) are missing", line, seen.find(_NONE))
     if line := seen.find(_ONLY_CPU):
         return proven("the installation has runners for the CPU only", line)
-    gpu = placement.gpu_seen(seen)
+    gpu = placement.gpu_seen(seen) or next((line for _, line in gpus.names(seen)), None)
     if line := seen.find(_NONE):
         return likely("Ollama found no GPU library that it could load", line, gpu)
     if gpu and not seen.find(_CUDA_IN_SYSTEM) and (line := seen.find(_SYSTEM) or seen.find(_CPU_BACKEND)):

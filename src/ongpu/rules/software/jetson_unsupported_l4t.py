@@ -11,16 +11,19 @@ References: Ollama discover/gpu.go ("unsupported L4T version").
 from __future__ import annotations
 
 from ongpu.rules.evidence import Evidence, words
+from ongpu.rules.facts import places
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
 _SAID = words(r"unsupported (?:L4T|JetPack) version[^\n]{0,80}")
 _OLD = words(
     r"^# R(?:2\d|3[0-4]) \(release\)", r"\bL4T R?(?:2\d|3[0-4])\.\d", r"\bJetPack 4\b", r"L4T_VERSION=(?:2\d|3[0-4])\."
 )
+_OLDEST = 35
 
 
 def check(seen: Evidence) -> Hit | None:
-    if line := seen.find(_SAID):
+    release = places.l4t(seen)
+    if (line := seen.find(_SAID)) and (release is None or release < _OLDEST):
         return proven("this Jetson's L4T release is not supported by Ollama", line)
     old = seen.told(_OLD)
     return likely("this Jetson's L4T release is older than R35, the oldest that Ollama supports", old) if old else None

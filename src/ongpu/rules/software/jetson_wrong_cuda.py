@@ -17,6 +17,7 @@ from ongpu.rules.rule import Hit, Rule, likely
 _CUBLAS = words(
     r"CUBLAS_STATUS_(?:EXECUTION_FAILED|NOT_INITIALIZED|ARCH_MISMATCH|NOT_SUPPORTED|INTERNAL_ERROR)",
     r"cublas\w* error \d+",
+    r"cublas(?:Create|SetStream|Gemm|SetMathMode)\w*\(",
 )
 
 

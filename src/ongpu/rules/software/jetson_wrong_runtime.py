@@ -17,7 +17,10 @@ from ongpu.rules.facts import codes, placement, places
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
 _SAID = words(
-    r"jetpack not detected[^\n]{0,80}", "unrecognized L4T version", r"Unexpected format for /etc/nv_tegra_release"
+    r"jetpack not detected[^\n]{0,80}",
+    "unrecognized L4T version",
+    r"Unexpected format for /etc/nv_tegra_release",
+    r"unsupported (?:L4T|JetPack) version[^\n]{0,80}",
 )
 
 

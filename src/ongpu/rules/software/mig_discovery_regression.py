@@ -12,15 +12,14 @@ References: Ollama discover/runner.go ("filtering device which didn't fully init
 from __future__ import annotations
 
 from ongpu.rules.evidence import Evidence, words
-from ongpu.rules.facts import placement
+from ongpu.rules.facts import mig, placement
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
 _FILTERED = words("filtering device which didn't fully initialize")
-_INSTANCE = words(r"^\s*MIG \d+g\.\d+gb[^\n]{0,30} Device", r"\bMIG-[0-9a-f]{8}-", r"\bMIG-GPU-")
 
 
 def check(seen: Evidence) -> Hit | None:
-    instance, filtered = seen.find(_INSTANCE), seen.find(_FILTERED)
+    instance, filtered = mig.instance(seen), seen.find(_FILTERED)
     if instance and filtered:
         return proven("Ollama filters the MIG instance out in its validation pass", filtered, instance)
     if instance and (nothing := placement.no_gpu(seen)):
@@ -34,7 +33,7 @@ RULE = Rule(
     severity="critical",
     check=check,
     needs=("smi", "log"),
-    explains=("mig-single-instance-limit", "mig-enabled-unintended"),
+    explains=("mig-single-instance-limit", "mig-enabled-unintended", "container-without-gpu"),
     fires=(
         "  MIG 1g.24gb     Device  0: (UUID: MIG-00000001-aaaa-bbbb-cccc-000000000001)\n"
         'level=INFO source=types.go:60 msg="inference compute" id=cpu library=cpu',

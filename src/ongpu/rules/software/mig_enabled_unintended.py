@@ -11,26 +11,16 @@ References: NVIDIA MIG user guide; nvidia-smi MIG M. column.
 
 from __future__ import annotations
 
-from ongpu.rules.evidence import Evidence, words
-from ongpu.rules.facts import codes, placement
+from ongpu.rules.evidence import Evidence
+from ongpu.rules.facts import codes, mig, placement
 from ongpu.rules.rule import Hit, Rule, likely, possible, proven
-
-_ENABLED = words(
-    r"^\|[ ]{20,}\|[^|\n]*\|[ ]+Enabled\*? +\|",
-    r"MIG Mode\s+Current +: Enabled",
-    r"mig\.mode\.current\D{1,20}Enabled",
-    r"\bMIG M\. ?(?:is )?Enabled",
-    "MIG mode (?:is )?(?:on|enabled)",
-)
-_NONE = words("No MIG devices found", "no MIG (?:instances|devices)")
-_INSTANCE = words(r"^\s*MIG \d+g\.\d+gb[^\n]{0,30} Device", r"\bMIG-[0-9a-f]{8}-", r"\bMIG-GPU-", r"MIG devices:")
 
 
 def check(seen: Evidence) -> Hit | None:
-    enabled, none = seen.find(_ENABLED), seen.find(_NONE)
+    enabled, none = mig.enabled(seen), mig.none(seen)
     if none and enabled:
         return proven("MIG is on and has no instances", none, enabled)
-    if enabled is None or seen.find(_INSTANCE):
+    if enabled is None or mig.instance(seen):
         return None
     if nothing := placement.no_gpu(seen) or codes.cuda_codes(seen).get(100):
         return likely("MIG is on, no instance is listed, and Ollama found no GPU", enabled, nothing)

@@ -11,20 +11,18 @@ References: NVIDIA MIG user guide, CUDA device enumeration.
 
 from __future__ import annotations
 
-from ongpu.rules.evidence import Evidence, words
+from ongpu.rules.evidence import Evidence
+from ongpu.rules.facts import mig
 from ongpu.rules.rule import Hit, Rule, likely, possible
-
-_INSTANCE = words(r"^\s*MIG \d+g\.\d+gb[^\n]{0,30} Device +\d+", r"^\| +\d+ +\d+ +\d+ +\d+ +\|[^\n]{10,}MiB")
-_ENABLED = words(r"^\|[ ]{20,}\|[^|\n]*\|[ ]+Enabled\*? +\|", r"MIG Mode\s+Current +: Enabled")
 
 
 def check(seen: Evidence) -> Hit | None:
-    instances = [hit.line for hit in seen.all(_INSTANCE)]
+    instances = mig.instances(seen)
     if len(instances) > 1:
         return likely(f"{len(instances)} MIG instances are there; a process uses one of them", *instances[:3])
-    enabled = [hit.line for hit in seen.all(_ENABLED)]
+    enabled = mig.enabled(seen)
     if not instances and enabled:
-        return possible("MIG is on: a process uses one instance only", enabled[0])
+        return possible("MIG is on: a process uses one instance only", enabled)
     return None
 
 
@@ -34,6 +32,7 @@ RULE = Rule(
     severity="warning",
     check=check,
     needs=("smi",),
+    explains=("model-too-large", "model-slightly-too-large", "output-layer-too-large"),
     fires=(
         "  MIG 1g.10gb     Device  0: (UUID: MIG-1-aaaa)\n  MIG 1g.10gb     Device  1: (UUID: MIG-2-bbbb)",
         "|                                         |                        |              Enabled |",

@@ -19,7 +19,7 @@ _FORBIDDEN = words(
     r"^(?:[^\n#]{0,100}:)?\s*blacklist\s+nvidia(?:[-_](?:drm|uvm|modeset|current))?\s*$", r"^[^\n#]{0,100}\binstall\s+nvidia\s+/(?:usr/)?bin/(?:false|true)",
     r"^[^\n#]{0,100}alias\s+nvidia\s+off", r"(?:modprobe\.blacklist|module_blacklist|rd\.driver\.blacklist)=(?:\S*,)?nvidia(?:,|\s|$)",
     r"prime-select (?:query\s+)?intel", r"envycontrol (?:--query\s+|-q\s+|-s )integrated", r"supergfxctl[^\n]{0,20}\s+Integrated",
-    r"Module nvidia is (?:blacklisted|blocklisted)",
+    r"Module nvidia is (?:blacklisted|blocklisted)", r"could not insert '?off'?",
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ References: Ollama docs/troubleshooting.mdx (codes 3, 46, 100, 999); NVIDIA nvid
 from __future__ import annotations
 
 from ongpu.rules.evidence import Evidence, words
-from ongpu.rules.facts import codes, places
+from ongpu.rules.facts import codes, placement, places
 from ongpu.rules.rule import Hit, Rule, likely, possible, proven
 
 _ABSENT = words(
@@ -24,6 +24,7 @@ _LISTED = words(r"^\s*nvidia +\d{6,9} +\d+", r"^[crwx-]{10}[^\n]{0,60}/dev/nvidi
     r"lxc\.mount\.entry[:=] ?/dev/nvidia0", r"--device[= ]/dev/nvidia0",
 )  # fmt: skip
 _UVM = words(r"nvidia_uvm\s+\d", r"/dev/nvidia-uvm(?!-tools)")
+_REMEDY = words(r"nvidia-modprobe (?:-c ?=?0 )?(?:-u\b|--unified-memory)", r"modprobe nvidia[-_]uvm")
 _CODES = (999, 304)
 
 
@@ -37,6 +38,8 @@ def check(seen: Evidence) -> Hit | None:
         return likely("the driver is listed without nvidia_uvm, which CUDA needs", listing, code)
     if code and any(number in cuda for number in _CODES):
         return likely("CUDA cannot start (unknown error), as without a working nvidia_uvm", code)
+    if (nothing := placement.no_gpu(seen)) and (remedy := seen.told(_REMEDY)) and not places.slept(seen):
+        return possible("somebody had to load nvidia_uvm by hand", remedy, nothing)
     if code and not places.wsl(seen) and not places.container(seen):
         return possible("CUDA finds no device, as without nvidia_uvm or its node", code)
     return None

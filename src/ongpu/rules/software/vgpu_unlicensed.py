@@ -18,7 +18,7 @@ from ongpu.rules.rule import Hit, Rule, possible, proven
 _UNLICENSED = words(
     r"License Status *: *Unlicensed", r"License Status *: *(?:Restricted|Expired)", r"\bUnlicensed \((?:Un)?restricted\)",
     r"nvidia-gridd[^\n]{0,120}(?:failed to acquire|unlicensed|expired|not (?:acquired|licensed)|license[^\n]{0,20}(?:fail|error))",
-    "Failed to acquire (?:a )?license", "(?:vGPU|GRID)[^\n]{0,60}(?:unlicensed|no licen[cs]e)",
+    "Failed to acquire(?:/renew)? (?:a )?license", "valid (?:GRID|vGPU) license not found", r"nvidia-gridd[^\n]{0,120}license server unavailable", "(?:vGPU|GRID)[^\n]{0,60}(?:unlicensed|no licen[cs]e)",
 )  # fmt: skip
 _LICENSED = words(r"License Status *: *Licensed")
 _PROFILE = words(r"\w-\d{1,3}[QCB]$", r"^GRID \w")

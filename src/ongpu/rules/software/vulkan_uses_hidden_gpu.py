@@ -41,6 +41,7 @@ RULE = Rule(
     severity="warning",
     check=check,
     needs=("log",),
+    explains=("cuda-visible-devices-hides-gpu",),
     fires=(
         'Environment="CUDA_VISIBLE_DEVICES=0,1"\nlevel=INFO msg="inference compute" id=1 library=Vulkan name=Vulkan2',
     ),

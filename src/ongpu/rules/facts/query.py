@@ -1,0 +1,61 @@
+"""Answers of `nvidia-smi --query-gpu=… --format=csv`: a header with field names, then one row for each GPU."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ongpu.rules.evidence import Evidence, Line
+
+# index, clocks_event_reasons.sw_thermal_slowdown, clocks.current.sm [MHz]      (csv)
+_NAME = r"[a-z][\w]{1,40}(?:\.[\w]{1,40}){0,5}(?: \[[\w%/]{1,8}\])?"
+_HEADER = re.compile(rf"^{_NAME}(?:, ?{_NAME}){{0,60}}$")
+# $ nvidia-smi --query-gpu=index,mig.mode.current --format=csv,noheader
+_ASKED = re.compile(r"--query-gpu[= ]([\w.,]{2,2000})[^\n]*noheader")
+_UNIT = re.compile(r" \[[\w%/]{1,8}\]$")
+# Fields that have no dot and are asked for alone.
+_ALONE = frozenset({"gpu_recovery_action", "compute_cap", "compute_mode", "pstate", "driver_version"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One field of one GPU, as printed; `line` is the row."""
+
+    field: str
+    value: str
+    line: Line
+
+
+def answers(seen: Evidence) -> list[Answer]:
+    """Every field of every row. A row ends the table when it has another number of columns than the header."""
+    return seen.once(_answers)
+
+
+def _answers(seen: Evidence) -> list[Answer]:
+    found: list[Answer] = []
+    fields: tuple[str, ...] = ()
+    for line in seen.lines:
+        text = line.text.strip()
+        if asked := _ASKED.search(text):
+            fields = tuple(asked[1].split(","))
+        elif header := _header(text):
+            fields = header
+        elif fields:
+            values = [value.strip() for value in text.split(",")]
+            if len(values) == len(fields) and not text.startswith(("$", "#", ">")):
+                found += [Answer(field, value, line) for field, value in zip(fields, values, strict=True)]
+            else:
+                fields = ()
+    return found
+
+
+def _header(text: str) -> tuple[str, ...]:
+    if len(text) > 2000 or not _HEADER.match(text):
+        return ()
+    names = tuple(_UNIT.sub("", name.strip()) for name in text.split(","))
+    return names if any("." in name for name in names) or names[0] in _ALONE else ()
+
+
+def first(seen: Evidence, name: str, values: re.Pattern[str]) -> Line | None:
+    """The first row in which a field whose name ends in `name` has a value that matches from its beginning."""
+    return next((one.line for one in answers(seen) if one.field.endswith(name) and values.match(one.value)), None)

@@ -1,0 +1,32 @@
+"""Each cause in the words of many programs and people, typed and as one untyped paste."""
+
+from __future__ import annotations
+
+import pytest
+
+from ongpu.rules.diagnose import Diagnosis, diagnose
+from ongpu.rules.recognise import evidence_of
+from tests.rules.seen import Seen, blocks
+
+BLOCKS = blocks()
+SICK = [block for block in BLOCKS if block.causes != ("healthy",)]
+WELL = [block for block in BLOCKS if block.causes == ("healthy",)]
+
+
+def both(block: Seen) -> tuple[Diagnosis, Diagnosis]:
+    """As a case that names the kinds of its evidence, and as one untyped paste."""
+    mixed = {"paste": "\n".join(block.evidence.values())}
+    return diagnose(evidence_of(block.evidence)), diagnose(evidence_of(mixed))
+
+
+@pytest.mark.parametrize("block", SICK, ids=lambda block: block.name)
+def test_the_cause_is_named_first(block: Seen) -> None:
+    for found in both(block):
+        assert [finding.cause for finding in found.findings][:1] in [[cause] for cause in block.causes]
+
+
+@pytest.mark.parametrize("block", WELL, ids=lambda block: block.name)
+def test_a_healthy_host_gives_no_alarm(block: Seen) -> None:
+    for found in both(block):
+        assert found.verdict == "ok", found.summary
+        assert not [finding for finding in found.findings if finding.severity != "info"]
