@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "host": set(),
     "spec": {"host"},
     "probe": {"host"},
-    "plan": {"spec", "host"},
+    "plan": {"spec", "host", "fit"},
     "fit": {"host"},
     "proof": {"host"},
     "rules": {"host"},

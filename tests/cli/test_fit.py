@@ -11,11 +11,12 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from ongpu.cli._fit_sources import flash, number, read_model, target_of
-from ongpu.cli.fit import command, settings_of
+from ongpu.cli._fit_sources import read_model
+from ongpu.cli.fit import command
 from ongpu.errors import ConfigError, Exit, HostError
 from ongpu.fit.facts import InsufficientFacts
 from ongpu.fit.settings import MIB
+from ongpu.fit.target import Asked, flash, number, settings_of, target_of
 from ongpu.host import codec
 from ongpu.host.gpu import GpuProcess
 from ongpu.host.reading import Known
@@ -170,10 +171,10 @@ def test_free_memory_that_cannot_be_read_is_unknown() -> None:
 
 def test_what_a_host_is_set_to(llama: Path) -> None:
     target = replace(target_of("h", host(24_000)), environment={"OLLAMA_CONTEXT_LENGTH": "2048"})
-    asked = dict.fromkeys(("num_ctx", "parallel", "type", "flash", "batch"))
+    asked = Asked()
     model = read_model("l", str(llama))
     assert settings_of(model, target, asked).num_ctx == 2048
-    assert settings_of(model, target, {**asked, "num_ctx": 1024}).num_ctx == 1024
+    assert settings_of(model, target, Asked(num_ctx=1024)).num_ctx == 1024
     quantised = replace(target, environment={"OLLAMA_KV_CACHE_TYPE": "Q8_0", "OLLAMA_NUM_PARALLEL": "2"})
     found = settings_of(model, quantised, asked)
     assert (found.type_k, found.parallel, found.num_ctx) == ("q8_0", 2, 4096)  # one card of 8 GiB: the small tier

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ongpu.cli._fit_registry import Place, fetch, place_of
+from ongpu.cli._fit_registry import fetch
 from ongpu.fit.facts import InsufficientFacts
+from ongpu.fit.manifest import Place, place_of
 from tests.fit.planner import RECORDINGS
 
 DIGEST = "sha256:" + "a" * 64

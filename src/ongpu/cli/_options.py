@@ -38,6 +38,8 @@ timeout_option = click.option(
     "--timeout", default=900, show_default=True, type=click.IntRange(1), help="Seconds per host."
 )
 
+force_option = click.option("--force", is_flag=True, help="Go on with models that cannot fit on the GPUs.")
+
 
 def fleet_options(function: F) -> F:
     """HOST…, --inventory, --limit, --format, --out, --parallel."""
@@ -83,12 +85,14 @@ def _sentence(error: Exception) -> str:
             return f"bug, please report: {error!r}"
 
 
-def options(inventory: str, hosts: tuple[str, ...], limit: tuple[str, ...], parallel: int, timeout: int) -> Options:
+def options(
+    inventory: str, hosts: tuple[str, ...], limit: tuple[str, ...], parallel: int, timeout: int, force: bool = False
+) -> Options:
     """The session's options. pyinfra is imported here, not at start-up."""
     from ongpu.fleet.session import Options
 
     inventory = found(inventory)
-    return Options(inventory=inventory, limit=(*hosts, *limit), parallel=parallel, seconds=timeout)
+    return Options(inventory=inventory, limit=(*hosts, *limit), parallel=parallel, seconds=timeout, force=force)
 
 
 def history_directory(history: Path | None, inventory: str) -> Path:

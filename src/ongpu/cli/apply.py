@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ongpu.cli._options import finish, fleet_options, gather, history_directory, history_option, options, parse_outs
+from ongpu.cli._options import (
+    finish,
+    fleet_options,
+    force_option,
+    gather,
+    history_directory,
+    history_option,
+    options,
+    parse_outs,
+)
 from ongpu.errors import ConfigError, Exit, NotConfirmed
 from ongpu.history import models
 from ongpu.history.alerts import moment
@@ -33,6 +42,7 @@ _DONE: dict[str, State] = {"ok": "completed"}
 
 @click.command("apply", help=__doc__)
 @fleet_options
+@force_option
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @history_option
 def command(
@@ -42,11 +52,12 @@ def command(
     fmt: str,
     out: tuple[str, ...],
     parallel: int,
+    force: bool,
     yes: bool,
     history: Path | None,
 ) -> int:
     outs = parse_outs(out)
-    chosen = options(inventory, hosts, limit, parallel, PLAN_SECONDS)
+    chosen = options(inventory, hosts, limit, parallel, PLAN_SECONDS, force)
     place = history_directory(history, inventory)
     from ongpu.fleet.apply import apply_fleet, shown_in
     from ongpu.fleet.lock import controller_lock

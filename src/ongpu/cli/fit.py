@@ -12,23 +12,21 @@ Exit codes: 0 everything fits, 2 something does not, 3 too little is known, 1 us
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from typing import cast
 
 import click
 
-from ongpu.cli._fit_sources import Target, flash, number, read_model, target_of
+from ongpu.cli._fit_sources import read_model
 from ongpu.cli._fit_table import table
 from ongpu.cli._options import options
 from ongpu.errors import Exit, HostError
 from ongpu.fit.advice import Advice, advise
 from ongpu.fit.description import Description
-from ongpu.fit.facts import InsufficientFacts
 from ongpu.fit.predict import Device, Prediction, choose, largest_context, predict
 from ongpu.fit.quant import CACHE_TYPES
 from ongpu.fit.record import model_record
-from ongpu.fit.settings import MIB, Settings, default_batch, default_context, margin_of
+from ongpu.fit.settings import MIB, Flash
+from ongpu.fit.target import Asked, Target, settings_of, target_of
 
 _MOST = 2**31
 
@@ -68,12 +66,18 @@ def command(
         raise click.UsageError(f"{len(models)} models need as many --model-info, in the same order; got {len(infos)}.")
     described = [read_model(name, infos[i] if infos else None) for i, name in enumerate(models)]
     target = _host(host, inventory, timeout) if host else _given(gpus)
-    asked = {"num_ctx": num_ctx, "parallel": parallel, "type": kv_cache_type, "flash": flash_attention, "batch": batch}
+    asked = Asked(
+        num_ctx=num_ctx,
+        parallel=parallel,
+        kv_cache_type=kv_cache_type,
+        flash=cast("Flash", flash_attention),
+        batch=batch,
+    )
     found, target_now = [], target
     for description in described:
         prediction, largest, advice = _one(description, target_now, asked)
         found.append((prediction, largest, advice))
-        target_now = _after(target_now, prediction)
+        target_now = target_now.after(prediction)
     if fmt == "json":
         click.echo(json.dumps({"models": [model_record(*item) for item in found]}, indent=1))
     else:
@@ -97,47 +101,10 @@ def _host(name: str, inventory: str, timeout: int) -> Target:
     raise HostError(f"{name}: the host gave no answer")
 
 
-def _one(
-    description: Description, target: Target, asked: Mapping[str, Any]
-) -> tuple[Prediction, int, tuple[Advice, ...]]:
+def _one(description: Description, target: Target, asked: Asked) -> tuple[Prediction, int, tuple[Advice, ...]]:
     settings = settings_of(description, target, asked)
     devices = choose(description, settings, target.devices) if target.picks_one else target.devices
-    fixed = asked["batch"] is not None
+    fixed = asked.batch is not None
     prediction = predict(description, settings, devices)
     largest = largest_context(description, settings, devices, fixed)
     return prediction, largest, advise(prediction, devices, target.occupied, fixed)
-
-
-def settings_of(description: Description, target: Target, asked: Mapping[str, Any]) -> Settings:
-    """The settings of a load: what is asked for (None = not), else what the host sets, else Ollama's defaults.
-
-    `asked` has the keys num_ctx, parallel, type, flash and batch. Raises InsufficientFacts for an unknown type.
-    """
-    environment, facts = target.environment, description.facts
-    single = facts.arch.one_slot or facts.arch.encoder
-    parallel = asked["parallel"] or (1 if single else number(environment, "OLLAMA_NUM_PARALLEL") or 1)
-    context = asked["num_ctx"]
-    if context is None:
-        context = number(environment, "OLLAMA_CONTEXT_LENGTH") or default_context(target.total_bytes)
-        context = min(context, facts.context_length or context)
-    kind = asked["type"] or environment.get("OLLAMA_KV_CACHE_TYPE", "").strip().lower() or "f16"
-    if kind not in CACHE_TYPES:
-        raise InsufficientFacts(f"the host's OLLAMA_KV_CACHE_TYPE {kind[:40]!r} is not one that llama.cpp knows")
-    attention = asked["flash"] or flash(environment)
-    return Settings(
-        num_ctx=context,
-        parallel=parallel,
-        type_k=kind,
-        type_v=kind,
-        flash=attention,
-        batch=asked["batch"] or default_batch(context * parallel, attention),
-        margin_bytes=margin_of(environment, description.projector_bytes),
-        planner=target.planner,
-    )
-
-
-def _after(target: Target, prediction: Prediction) -> Target:
-    """What a model leaves to the next."""
-    taken = {share.device.name: share.total for share in prediction.devices}
-    devices = tuple(replace(d, free_bytes=max(0, d.free_bytes - taken.get(d.name, 0))) for d in target.devices)
-    return replace(target, devices=devices)

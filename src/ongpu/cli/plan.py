@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import click
 
-from ongpu.cli._options import finish, fleet_options, gather, options, parse_outs, timeout_option
+from ongpu.cli._options import finish, fleet_options, force_option, gather, options, parse_outs, timeout_option
 
 
 @click.command("plan", help=__doc__)
 @fleet_options
 @timeout_option
+@force_option
 def command(
     hosts: tuple[str, ...],
     inventory: str,
@@ -21,9 +22,10 @@ def command(
     out: tuple[str, ...],
     parallel: int,
     timeout: int,
+    force: bool,
 ) -> int:
     outs = parse_outs(out)
-    chosen = options(inventory, hosts, limit, parallel, timeout)
+    chosen = options(inventory, hosts, limit, parallel, timeout, force)
     from ongpu.fleet.read import plan_fleet
 
     return finish(gather("plan", plan_fleet(chosen)), fmt, outs)

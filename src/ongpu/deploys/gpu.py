@@ -19,6 +19,7 @@ def gpu() -> None:
     nvidia.module(name="kernel module", _parallel=limits.interrupted)
     ollama.account(name="service account")
     ollama.release(name="Ollama release")
+    ollama.fit(name="do the models fit?")
     ollama.unit(name="unit")
     ollama.override(name="drop-in")
     ollama.restart(name="Ollama running as declared", _parallel=limits.interrupted)

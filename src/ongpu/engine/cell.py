@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ongpu.errors import ConfigError, Exit
+from ongpu.fit.foreseen import Foreseen
 from ongpu.host.result import Finding, ModelResult, PlannedChange, Unknown
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.plan.types import Interrupts
@@ -37,6 +38,7 @@ class Cell:
     ours: set[str] = field(default_factory=set)
     shown: dict[str, Interrupts] | None = None
     changes: dict[tuple[str, str], PlannedChange] = field(default_factory=dict)
+    foreseen: tuple[bool, Mapping[str, Foreseen]] | None = None  # of which phase (executing?), by declared name
     models: tuple[ModelResult, ...] = ()
     gpus: Finding | Unknown | None = None  # what is wrong with the expected GPUs
     trouble: Trouble | None = None

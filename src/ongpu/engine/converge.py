@@ -7,7 +7,8 @@ full. So the plan is made afresh in both; what is done never exceeds what was sh
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -16,9 +17,11 @@ from pyinfra.api.command import FunctionCommand
 
 from ongpu.engine.cell import Cell, cell_of, host_data, spec_of
 from ongpu.engine.execute import execute
+from ongpu.engine.foresee import foresee
 from ongpu.engine.look import forget, snapshot
 from ongpu.engine.safety import breaker
 from ongpu.errors import Exit, OngpuError
+from ongpu.fit.foreseen import Foreseen
 from ongpu.host.result import PlannedChange
 from ongpu.plan.build import plan
 from ongpu.plan.types import Blocked, Change, Interrupts, Limits, Now, Plan
@@ -32,10 +35,31 @@ _EXIT = {"refused": Exit.REFUSED, "unknown": Exit.UNKNOWN, "unsupported": Exit.F
 
 
 def plan_of(host: Host) -> Plan:
-    """The plan for a host as it is now; the caller's limits come with the host data `ongpu_limits`."""
-    limits = host_data(host, "ongpu_limits")
-    now = Now(datetime.now(UTC))
-    return plan(spec_of(host), snapshot(host), now, limits if isinstance(limits, Limits) else Limits())
+    """The plan for a host as it is now, within the limits of the host data `ongpu_limits` and `ongpu_force`."""
+    given = host_data(host, "ongpu_limits")
+    limits = given if isinstance(given, Limits) else Limits()
+    if str(host_data(host, "ongpu_force")).lower() in ("true", "1", "yes"):
+        limits = replace(limits, force=True)
+    now, spec = Now(datetime.now(UTC)), spec_of(host)
+    first = plan(spec, snapshot(host), now, limits)
+    if not _is_for_models(first) or not spec.models:
+        return first
+    return plan(spec, snapshot(host), now, limits, _foreseen(host))
+
+
+def _is_for_models(todo: Plan) -> bool:
+    """Does it restart the service, or bring a model? Then whether the models fit is worth a round trip."""
+    parts = [todo.of(resource) for resource in ("override", "restart", "models")]
+    return any(part.changes or part.deferred for part in parts)
+
+
+def _foreseen(host: Host) -> Mapping[str, Foreseen]:
+    """Looked up once in each phase; it does not change with what this run does to the host."""
+    cell = cell_of(host)
+    phase = host.state.is_executing
+    if cell.foreseen is None or cell.foreseen[0] != phase:
+        cell.foreseen = (phase, foresee(host, spec_of(host), snapshot(host)))
+    return cell.foreseen[1]
 
 
 def converge(resource: str) -> Generator[FunctionCommand, None, None]:

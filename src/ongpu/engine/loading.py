@@ -39,7 +39,7 @@ _SHARE = 80
 
 # post URL BODY SECONDS: as `http` in probe.endpoint. Its wget: GNU shows an error's body with --content-on-error, and
 # would repeat a request; busybox knows neither option and names the status on stderr.
-_POST = r"""
+POST = r"""
 post() {
   if have curl; then
     curl -q -sS --noproxy '*' --max-time "$3" -w '\n%{http_code}\n' -H 'Content-Type: application/json' -d "$2" "$1"
@@ -173,7 +173,7 @@ have curl || have wget || {{ need client curl; return 0; }}
 END=$(($(date +%s) + {SECONDS}))
 """
     calls = [_call(number, model) for number, model in enumerate(wanted)]
-    return "".join([endpoint.FIND, endpoint.URL, endpoint.HTTP, _POST, _MODEL, head, *calls])
+    return "".join([endpoint.FIND, endpoint.URL, endpoint.HTTP, POST, _MODEL, head, *calls])
 
 
 def _call(number: int, model: Wanted) -> str:

@@ -13,7 +13,7 @@ from ongpu.host.snapshot import HostSnapshot
 from ongpu.proof import names
 from ongpu.proof.case import Declared, case
 from ongpu.proof.judge import judge
-from ongpu.spec.model import HostSpec
+from ongpu.spec.model import HostSpec, ModelSpec
 
 
 def declared(spec: HostSpec) -> tuple[Declared, ...]:
@@ -21,19 +21,25 @@ def declared(spec: HostSpec) -> tuple[Declared, ...]:
 
     The context length is one setting for the whole service, so a model may also run with the largest declared one.
     """
-    largest = max((model.context for model in spec.models.values() if model.context), default=0)
+    largest = max((model.context for model in spec.models.values() if model.context and not model.from_), default=0)
     gpus = () if spec.ollama.gpus == "all" else tuple(spec.ollama.gpus)
     return tuple(
         Declared(
             host=spec.name,
             name=name,
             digest=model.digest or "",
-            contexts=tuple(dict.fromkeys((model.context, largest))) if model.context else (),
+            contexts=_contexts(model, largest),
             min_tokens_per_second=model.min_tokens_per_second,
             gpus=gpus,
         )
         for name, model in spec.models.items()
     )
+
+
+def _contexts(model: ModelSpec, largest: int) -> tuple[int, ...]:
+    if model.context is None:
+        return ()
+    return (model.context,) if model.from_ else tuple(dict.fromkeys((model.context, largest)))
 
 
 def load_script(spec: HostSpec, before: HostSnapshot, load: bool) -> str:

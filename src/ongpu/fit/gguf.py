@@ -19,6 +19,7 @@ _MOST_KEPT = 20_000  # entries of an array that are kept; more are counted only
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
 _MOST_DIMENSIONS = 4
+_TOKENS = "tokenizer.ggml.tokens"
 
 
 class NotGguf(InsufficientFacts):
@@ -48,6 +49,7 @@ class _Reader:
     def __init__(self, data: bytes | memoryview) -> None:
         self.data, self.at = memoryview(data)[:MOST_BYTES], 0
         self.order = "<"
+        self.counted = 0  # entries of the last array, known before they are read
 
     def take(self, count: int) -> memoryview:
         end = self.at + count
@@ -81,6 +83,19 @@ class _Reader:
 
 def parse(data: bytes | memoryview) -> Header:
     """Reads a header. Raises NotGguf with one sentence; CutOff if more bytes are needed."""
+    header, cut = _read(data)
+    if cut:
+        raise cut
+    return header
+
+
+def beginning(data: bytes | memoryview) -> Header:
+    """What the first bytes of a header say: its key-values as far as they go, mostly no tensors. Raises NotGguf."""
+    return _read(data)[0]
+
+
+def _read(data: bytes | memoryview) -> tuple[Header, CutOff | None]:
+    """The header as far as it goes, and why it does not go on."""
     reader = _Reader(data)
     if bytes(reader.take(4)) != b"GGUF":
         raise NotGguf("this is not a GGUF file (it does not begin with GGUF)")
@@ -91,24 +106,26 @@ def parse(data: bytes | memoryview) -> Header:
     if version not in (2, 3):
         raise NotGguf(f"GGUF version {version} is not supported (2 and 3 are)")
     tensors, keys = reader.number("Q"), reader.number("Q")
-    reader.fits(tensors, 24)
-    reader.fits(keys, 13)
     info: dict[str, object] = {}
-    tokens = 0
-    for _ in range(keys):
-        key = reader.text()
-        value, count = _value(reader, reader.number("I"))
-        if value is not None:
-            info[key] = value
-        if key == "tokenizer.ggml.tokens":
-            tokens = count
-    table, rows = [], 0
-    for _ in range(tensors):
-        tensor, shape = _tensor(reader)
-        table.append(tensor)
-        if tensor.name == "token_embd.weight" and len(shape) > 1:
-            rows = shape[1]
-    return Header(info, tuple(table), tokens, rows)
+    table: list[Tensor] = []
+    rows, key, counts = 0, "", dict[str, int]()
+    try:
+        reader.fits(keys, 13)
+        for _ in range(keys):
+            key, reader.counted = reader.text(), 0
+            value, counts[key] = _value(reader, reader.number("I"))
+            if value is not None:
+                info[key] = value
+        reader.fits(tensors, 24)
+        for _ in range(tensors):
+            tensor, shape = _tensor(reader)
+            table.append(tensor)
+            if tensor.name == "token_embd.weight" and len(shape) > 1:
+                rows = shape[1]
+    except CutOff as cut:
+        counts.setdefault(key, reader.counted)
+        return Header(info, tuple(table), counts.get(_TOKENS, 0), rows), cut
+    return Header(info, tuple(table), counts.get(_TOKENS, 0), rows), None
 
 
 def _value(reader: _Reader, kind: int) -> tuple[object, int]:
@@ -126,6 +143,7 @@ def _value(reader: _Reader, kind: int) -> tuple[object, int]:
 
 def _array(reader: _Reader) -> tuple[object, int]:
     kind, count = reader.number("I"), reader.number("Q")
+    reader.counted = count
     if kind == _STRING:
         reader.fits(count, 8)
         step: Callable[[], None] = reader.skip_text

@@ -36,12 +36,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What is common to all verbs. `seconds` bounds one host, everything included."""
+    """What is common to all verbs. `seconds` bounds one host, everything included. `force`: go on with models that
+    cannot fit on the GPUs."""
 
     inventory: str = "inventory.py"
     limit: tuple[str, ...] = ()
     parallel: int = 50
     seconds: int = 600
+    force: bool = False
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Host data that beat the inventory's."""
+        return {"ongpu_force": True} if self.force else {}
 
 
 def open_state(options: Options, only: Sequence[str] | None = None) -> tuple[State, list[Host]]:
@@ -50,7 +57,7 @@ def open_state(options: Options, only: Sequence[str] | None = None) -> tuple[Sta
     state = State(check_for_changes=False)
     state.cwd = os.getcwd()
     ctx_state.set(state)
-    inventory = _inventory(options.inventory)
+    inventory = _inventory(options.inventory, options.data)
     ctx_inventory.set(inventory)
     config = Config(PARALLEL=options.parallel, CONNECT_TIMEOUT=10, FAIL_PERCENT=100)
     ctx_config.set(config)
@@ -61,9 +68,9 @@ def open_state(options: Options, only: Sequence[str] | None = None) -> tuple[Sta
     return state, hosts
 
 
-def _inventory(source: str) -> Inventory:
+def _inventory(source: str, data: dict[str, Any]) -> Inventory:
     if os.path.isdir(source) or source.endswith((".yaml", ".yml")):
-        return _of_fleet_file(source)
+        return _of_fleet_file(source, data)
     if source.endswith(".py") and not os.path.exists(source):
         raise ConfigError(
             f"there is no {source} here; name one with --inventory: a pyinfra inventory, a fleet.yaml, or a directory "
@@ -71,7 +78,7 @@ def _inventory(source: str) -> Inventory:
             source,
         )
     try:
-        inventory: Inventory = make_inventory(source, override_data={}, cwd=os.getcwd())
+        inventory: Inventory = make_inventory(source, override_data=data, cwd=os.getcwd())
         return inventory
     except SystemExit as stop:  # how inventory.py reports configuration errors: one per line, no traceback
         raise ConfigError(str(stop.code)) from None
@@ -81,12 +88,12 @@ def _inventory(source: str) -> Inventory:
         raise ConfigError(f"cannot be read as a pyinfra inventory: {error}", source) from error
 
 
-def _of_fleet_file(source: str) -> Inventory:
+def _of_fleet_file(source: str, data: dict[str, Any]) -> Inventory:
     """What the shipped inventory.py does, without one: an installed ongpu needs only the YAML."""
     groups = dict(pyinfra_groups(load(source)))
     every = groups.pop("hosts")
     named: dict[str, Any] = {name: ([host for host, _ in hosts], {}) for name, hosts in groups.items()}
-    return Inventory((every, {}), all=([host for host, _ in every], {}), **named)
+    return Inventory((every, {}), override_data=data, all=([host for host, _ in every], {}), **named)
 
 
 def _select(inventory: Inventory, options: Options) -> list[Host]:

@@ -24,6 +24,14 @@ def release() -> Generator[FunctionCommand, None, None]:
 
 
 @operation()
+def fit() -> Generator[FunctionCommand, None, None]:
+    """The declared models exist, and fit on the disk and on the GPUs together; else the host fails here, before
+    anything is restarted or downloaded for them. The host data key `ongpu_force: true` goes on when a model cannot fit
+    on the GPUs by the prediction. Interrupts: none."""
+    yield from converge("fit")
+
+
+@operation()
 def unit() -> Generator[FunctionCommand, None, None]:
     """ollama.service, only where none exists: an existing unit is never edited. Interrupts: none."""
     yield from converge("unit")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
+from ongpu.fit.foreseen import Foreseen
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.plan.choice.resolve import resolved
 from ongpu.plan.context import Context, Halt, Later, Resource
 from ongpu.plan.resources import (
     account,
     driver,
+    fit,
     models,
     module,
     ollama,
@@ -29,6 +33,7 @@ _ORDER: tuple[Resource, ...] = (
     module.RESOURCE,
     account.RESOURCE,
     ollama.RESOURCE,
+    fit.RESOURCE,
     unit.RESOURCE,
     override.RESOURCE,
     restart.RESOURCE,
@@ -38,9 +43,19 @@ _ORDER: tuple[Resource, ...] = (
 RESOURCES: tuple[str, ...] = tuple(resource.name for resource in _ORDER)
 
 
-def plan(spec: HostSpec, snapshot: HostSnapshot, now: Now, limits: Limits) -> Plan:
-    """What has to be done, what can only be known later, and what is refused. Pure, and the same for the same input."""
-    context = Context(spec=resolved(spec, snapshot), snapshot=snapshot, now=now, limits=limits)
+def plan(
+    spec: HostSpec,
+    snapshot: HostSnapshot,
+    now: Now,
+    limits: Limits,
+    foreseen: Mapping[str, Foreseen] = MappingProxyType({}),
+) -> Plan:
+    """What has to be done, what can only be known later, and what is refused. Pure, and the same for the same input.
+
+    `foreseen`: what is known of declared models that are not there or not loaded yet; without it, nothing is said about
+    whether they fit.
+    """
+    context = Context(spec=resolved(spec, snapshot), snapshot=snapshot, now=now, limits=limits, foreseen=foreseen)
     for resource in _ORDER:
         if resource.applies(context.spec):
             context = replace(context, earlier=_joined(context.earlier, _part(resource, context)))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
+from ongpu.fit.foreseen import Foreseen
 from ongpu.host.reading import Absent, Known, Unreadable
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.plan.types import Change, Interrupts, Limits, Now, Plan
@@ -40,6 +41,7 @@ class Context:
     now: Now
     limits: Limits
     earlier: Plan = field(default_factory=Plan)
+    foreseen: Mapping[str, Foreseen] = field(default_factory=dict)  # by declared name, where it was looked up
 
     def pending(self, *resources: str) -> bool:
         """Will these earlier resources change in this run, or may they?"""

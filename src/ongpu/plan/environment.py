@@ -82,7 +82,7 @@ _SMALLEST_DEFAULT = 4096  # Ollama's default below 24 GB of VRAM (server/routes.
 def _context_length(models: Mapping[str, ModelSpec], env: Mapping[str, Any]) -> int | None:
     """Always pinned where models are declared: Ollama's own default follows the VRAM that it finds at its start,
     so a GPU more or less would move a model off the GPU."""
-    largest = max((model.context for model in models.values() if model.context), default=None)
+    largest = max((model.context for model in models.values() if model.context and not model.from_), default=None)
     if largest is None and models and env.get("OLLAMA_CONTEXT_LENGTH") is None:
         return _SMALLEST_DEFAULT
     return largest

@@ -137,10 +137,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the caller allows beyond the spec. `allow_restart=False` turns restarts into Blocked."""
+    """What the caller allows beyond the spec. `allow_restart=False` turns restarts into Blocked. `force`: go on with
+    models that cannot fit on the GPUs by the prediction."""
 
     allow_restart: bool = True
     allow_reboot: bool = True
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True)

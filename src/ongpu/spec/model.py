@@ -18,6 +18,11 @@ _DURATION = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pa
 _VERSION = {"type": "string", "pattern": "^v?[0-9]"}
 _BRANCH = {"type": "string", "pattern": "^(auto|v?[0-9].*)$"}
 _SHA256 = {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}
+_SCALAR = {"type": ["string", "number", "boolean"]}
+_PARAMETERS = {
+    "type": "object",
+    "additionalProperties": {"anyOf": [_SCALAR, {"type": "array", "items": {"type": "string"}}]},
+}
 _ENVIRONMENT = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
 
 Share = Annotated[str, BeforeValidator(values.share), WithJsonSchema(_SHARE)]
@@ -127,6 +132,9 @@ class Ollama(Strict):
         WithJsonSchema(_ENVIRONMENT),
         Field(description="Environment of the service; what the declared release would not read is an error."),
     ] = {}
+    prune: Annotated[
+        bool, Field(description="Remove models from the store that are not declared; never one that is loaded.")
+    ] = False
 
     @model_validator(mode="after")
     def _fits_the_release(self) -> Self:
@@ -138,11 +146,36 @@ class Ollama(Strict):
 class ModelSpec(Strict):
     """A model that the host serves, fully on the GPU."""
 
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
     digest: Annotated[Sha256 | None, Field(description="sha256:... of the manifest; a moved tag is then drift.")] = None
     context: Annotated[int | None, Field(ge=4, description="num_ctx per request slot.")] = None
     kv_cache_type: Literal["f16", "q8_0", "q4_0"] | None = None
     parallel: Annotated[int | None, Field(ge=1, le=64)] = None
     min_tokens_per_second: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
+    from_: Annotated[
+        Annotated[str, AfterValidator(values.model)] | None,
+        Field(alias="from", description="Base model: this one is made from it on the host, with its own settings."),
+    ] = None
+    parameters: Annotated[
+        dict[str, Any],
+        AfterValidator(values.parameters),
+        WithJsonSchema(_PARAMETERS),
+        Field(description="Parameters of a model with `from`, as in a Modelfile (temperature, stop, ...)."),
+    ] = {}
+
+    @model_validator(mode="after")
+    def _derived_or_not(self) -> ModelSpec:
+        if self.parameters and not self.from_:
+            raise ValueError("`parameters` are those of a derived model: say which model it is made `from`")
+        if self.digest and self.from_:
+            raise ValueError("a derived model is made on the host, so its digest is not known before: pin its base")
+        return self
+
+    @property
+    def own_context(self) -> int | None:
+        """num_ctx of a derived model: its own, not the service's."""
+        return self.context if self.from_ else None
 
 
 class Expect(Strict):

@@ -43,6 +43,18 @@ _OTHERS = (
     "OLLAMA_CLOUD_BASE_URL OLLAMA_EXPERIMENT"
 )
 KNOWN = BOOLEANS | WHOLE_NUMBERS | DURATIONS | frozenset(_OTHERS.split())
+# A Modelfile's parameters (Ollama, api/types.go: Options and Runner).
+_PARAMETERS = frozenset(
+    (
+        *("num_keep", "seed", "num_predict", "top_k", "top_p", "min_p", "typical_p", "repeat_last_n", "temperature"),
+        *("repeat_penalty", "presence_penalty", "frequency_penalty", "stop", "num_batch", "use_mmap", "num_thread"),
+    )
+)
+_PARAMETERS_ELSEWHERE = {
+    "num_ctx": "use `context`",
+    "num_gpu": "how many layers lie on the GPU is Ollama's choice, and all of them is what is proven",
+    "main_gpu": "use `ollama.gpus`",
+}
 # Variable -> what to do instead: ongpu's own to set, or read by no release of Ollama.
 REPLACED = {
     "OLLAMA_HOST": "use `ollama.listen`",
@@ -162,6 +174,22 @@ def model(value: str) -> str:
     if not re.fullmatch(r"[\w.-]+(:\d+)?(/[\w.-]+)*(:[\w.-]+)?", value, re.ASCII):
         raise ValueError(f"{value!r} is not a model name such as llama3.1:8b")
     return value
+
+
+def parameters(values: dict[str, Any]) -> dict[str, Any]:
+    """Parameters of a derived model, as Ollama's Modelfile names them."""
+    for name, value in values.items():
+        if name in _PARAMETERS_ELSEWHERE:
+            raise ValueError(f"{name} does not belong here: {_PARAMETERS_ELSEWHERE[name]}")
+        if name not in _PARAMETERS:
+            near = get_close_matches(name, _PARAMETERS, n=1)
+            raise ValueError(f"Ollama knows no parameter {name}" + (f"; did you mean {near[0]}?" if near else ""))
+        many = isinstance(value, list) and all(isinstance(one, str) for one in value)
+        if not (many if name == "stop" else isinstance(value, bool | int | float)):
+            raise ValueError(
+                f"{name}: {value!r} is not {'a list of texts' if name == 'stop' else 'a number or boolean'}"
+            )
+    return values
 
 
 def environment(values: dict[str, Any]) -> dict[str, str]:

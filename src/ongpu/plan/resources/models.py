@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 from ongpu.host.ollama import Model
-from ongpu.host.paths import ACCOUNT_HOME
 from ongpu.host.reading import Absent, Known, Unreadable, value_or_none
 from ongpu.plan import shell
 from ongpu.plan.context import Context, Halt, Later, Resource, because
@@ -13,7 +12,9 @@ from ongpu.plan.endpoint import api_url
 from ongpu.plan.names import full_name
 from ongpu.plan.policy import is_running
 from ongpu.plan.release import install_of
+from ongpu.plan.resources.fit import foretold
 from ongpu.plan.running import in_old_drop_in
+from ongpu.plan.store import directory
 from ongpu.plan.types import Change
 from ongpu.spec.model import ModelSpec
 
@@ -24,6 +25,7 @@ def _changes(context: Context) -> list[Change]:
     install_of(context)
     if not context.spec.models:
         return []
+    context.wait_for("fit")
     _wait_for_the_store(context)
     present = {full_name(model.name): model for model in _store(context)}
     found = (_change(context, name, spec, present.get(full_name(name))) for name, spec in context.spec.models.items())
@@ -75,19 +77,10 @@ def _change(context: Context, name: str, spec: ModelSpec, model: Model | None) -
         MODEL=full_name(name),
         BODY=json.dumps({"model": full_name(name)}),
         DIGEST=digest,
-        STORE=_directory(context),
+        STORE=directory(context),
         SECONDS_LIMIT=str(PULL_SECONDS),
     )
-    return Change(resource="models", summary=summary, steps=(step,))
-
-
-def _directory(context: Context) -> str:
-    """Where the service keeps its models; only for the question whether they fit."""
-    if context.spec.ollama.models_dir:
-        return context.spec.ollama.models_dir
-    install = value_or_none(context.snapshot.ollama)
-    account = value_or_none(install.account) if install else None
-    return f"{account.home if account and account.home else ACCOUNT_HOME}/.ollama/models"
+    return Change(resource="models", summary=summary, steps=(step,), diff=foretold(context, name))
 
 
 RESOURCE = Resource(name="models", applies=lambda spec: spec.ollama.manage, changes=_changes)

@@ -22,6 +22,7 @@ GPU_WAIT_SECONDS = 30
 
 def _changes(context: Context) -> list[Change]:
     install_of(context)
+    context.wait_for("fit")
     declared = environment.declared(context)
     content = text(context, declared)
     mode = "0600" if any(is_secret(name, value) for name, value in declared.items()) else "0644"

@@ -23,7 +23,7 @@ API_SECONDS = 240  # discovery asks each backend directory for up to 30 s, then 
 
 def _changes(context: Context) -> list[Change]:
     install_of(context)
-    context.wait_for("account", "ollama", "unit", "override")
+    context.wait_for("fit", "account", "ollama", "unit", "override")
     service = service_of(context)
     if service is None or not service.is_running:
         return _start(context, service)
