@@ -6,7 +6,10 @@ import pytest
 
 from ongpu.rules.diagnose import Diagnosis, diagnose
 from ongpu.rules.recognise import evidence_of
+from tests.rules.layouts import LAYOUTS
 from tests.rules.seen import Seen, blocks
+from tests.rules.test_catalogue import CAUSES
+from tests.rules.wordings import WORDINGS
 
 BLOCKS = blocks()
 SICK = [block for block in BLOCKS if block.causes != ("healthy",)]
@@ -30,3 +33,25 @@ def test_a_healthy_host_gives_no_alarm(block: Seen) -> None:
     for found in both(block):
         assert found.verdict == "ok", found.summary
         assert not [finding for finding in found.findings if finding.severity != "info"]
+
+
+EVERY = 7  # of all pairs, so that the test costs a second; the pairs change with each new block
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_layout_changes_nothing(name: str) -> None:
+    first = list(LAYOUTS).index(name)
+    for number, block in enumerate(BLOCKS):
+        if (number + first) % EVERY:
+            continue
+        text = LAYOUTS[name]("\n".join(block.evidence.values()))
+        found = diagnose(evidence_of({"paste": text}))
+        loud = [finding.cause for finding in found.findings if finding.severity != "info" or block in SICK]
+        expected = [[cause] for cause in block.causes] if block in SICK else [[]]
+        assert loud[:1] in expected, (block.name, loud)
+
+
+@pytest.mark.parametrize("cause", CAUSES.split())
+def test_every_cause_has_three_wordings_at_least(cause: str) -> None:
+    known = [block for block in BLOCKS if cause in block.causes]
+    assert len(known) + sum(named == cause for named, _ in WORDINGS) >= 3

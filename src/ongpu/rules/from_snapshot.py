@@ -17,7 +17,8 @@ from ongpu.host.snapshot import HostSnapshot
 from ongpu.host.system import KernelLog, Packages
 from ongpu.rules import from_driver
 from ongpu.rules.evidence import Evidence, Kind, Line
-from ongpu.rules.recognise import bounded, kind_of, tidy
+from ongpu.rules.peel import tidy
+from ongpu.rules.recognise import bounded, kind_of
 
 Lines = Iterator[tuple[Kind, str]]
 _MIB = 2**20

@@ -8,24 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from textwrap import dedent
 from typing import TypeVar
 
-from ongpu.host.ollama_log.text import clean
 from ongpu.rules.evidence import Evidence, Kind, Line
+from ongpu.rules.peel import tidy
 
 T = TypeVar("T")
 FIRST, LAST = 40, 40  # of one shape
 MOST = 6_000  # lines in all
 _LONGEST = 4000
+_MOST_JOINED = 20
+_LONGEST_BLOCK = 2**20
 
-_ANSI = re.compile(r"\x1b(?:\[[0-9;?]{0,20}[A-Za-z]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|[()][A-Z0-9])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-# Jan 15 10:34:34 gpuhost kernel: NVRM: …      2025-01-15T10:34:34+0000 gpuhost kernel: …      [    4.2] NVRM: …
-_KERNEL_PREFIX = re.compile(
-    r"^(?:[^\[\n]{0,40}\d\d:\d\d:\d\d\S{0,12} \S{1,80} kernel: )?(?:\[ {0,8}\d{1,10}\.\d{1,6}\] ?)?"
-)
-# 2025-01-15T10:34:34.123456789Z time=…        (docker logs -t, kubectl logs --timestamps)
-_STAMP = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d) (?=\S)")
 _SHAPE = re.compile(r"[0-9]+")
 
 
@@ -56,7 +51,8 @@ _SIGNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         r"NVIDIA-SMI", r"nvidia-smi", r"^\s*\|.*\|\s*$", r"^\s*\+[-=+]+\+?\s*$", r"initialize NVML",
         r"NVML library version",
         r"^\s*GPU \d+: ", r"^\s*MIG .* Device", r"No devices were found", r"device handle for GPU",
-        r"^ *(?:Driver|CUDA|KMD) Version +:", r"^\s+[A-Z][\w ./()-]{2,60} +: ", r"Product Name +:",
+        r"^ *(?:Driver|CUDA|KMD) Version +:",
+        r"^\s+[A-Z][\w ./()-]{2,60} +: ", r"^[A-Z][\w ./()-]{2,60} {2}: ", r"Product Name +:",
     )),
     ("call", _any(
         r"num_(?:ctx|gpu|batch|predict)", r"^\s*PARAMETER ", r"^\s*FROM \S", r"\"model\": ?\"",
@@ -96,7 +92,7 @@ def evidence_of(texts: Mapping[str, str]) -> Evidence:
     lines: list[Line] = []
     left_out = 0
     for name, text in texts.items():
-        kept, more = bounded(list(_unwrapped(text.split("\n"))), str)
+        kept, more = bounded(list(_unwrapped(_dedented(text).split("\n"))), str)
         left_out += more
         lines.extend(_known(kept, name))
     looked = tuple(f"{name.replace('_', ' ')} ({_count(text)})" for name, text in texts.items() if text.strip())
@@ -118,14 +114,9 @@ def _known(raws: Iterable[str], name: str) -> Iterator[Line]:
             yield Line(line, fallback if fallback in _FIXED else kind_of(line, fallback), name)
 
 
-def tidy(raw: str) -> str:
-    """One line without colours, control characters, and what loggers and containers put in front."""
-    text = raw[:_LONGEST]
-    if "\x1b" in text:
-        text = _ANSI.sub("", text)
-    text = _CONTROL.sub("", text.rstrip("\r").rsplit("\r", 1)[-1])
-    text = _STAMP.sub("", clean(text), count=1)
-    return _KERNEL_PREFIX.sub("", text, count=1).rstrip()
+def _dedented(text: str) -> str:
+    """A block that was pasted with an indentation, without it."""
+    return dedent(text) if text.startswith((" ", "\t")) and len(text) < _LONGEST_BLOCK else text
 
 
 def kind_of(line: str, fallback: Kind) -> Kind:
@@ -136,21 +127,25 @@ def kind_of(line: str, fallback: Kind) -> Kind:
 
 
 def _unwrapped(lines: list[str]) -> Iterator[str]:
-    """A logger's record that a terminal or a mailer broke in two, as one line again: its quotes are not closed."""
+    """A logger's record that a terminal or a mailer broke into lines, as one line again: its quotes are not closed, or
+    the next line goes on with `key=value`."""
     held = ""
     joined = 0
     for line in lines:
-        if held and (joined >= 6 or _begins(line)):
+        if held and (joined >= _MOST_JOINED or _begins(line) or not (held.count('"') % 2 or _CONTINUES.match(line))):
             yield held
             held, joined = "", 0
         held, joined = (f"{held} {line.strip()}", joined + 1) if held else (line, 0)
-        if not ("msg=" in held and len(held) < _LONGEST and held.count('"') % 2):
+        if not ("msg=" in held and len(held) < _LONGEST and (held.count('"') % 2 or len(line) >= _WIDE)):
             yield held
             held, joined = "", 0
     if held:
         yield held
 
 
+_WIDE = 60  # columns; a shorter line was not wrapped
+# layers.offload=0 layers.split=""      (the rest of a record, whose keys are in lower case)
+_CONTINUES = re.compile(r"^\s{0,20}\"?[a-z_]{1,30}(?:[. ][a-z_]{1,30}){0,4}\"?=")
 _BEGIN = re.compile(r"time=|level=|^\s*$|^\[|^\d{4}/|^[$#>]|\b(?:ggml|llama|load)_\w+: ")
 
 

@@ -15,7 +15,7 @@ from ongpu.rules.facts import placement, settings
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
 _SAID = words(
-    r"invalid environment variable", r"Invalid OLLAMA_\w+[^\n]{0,120}", r"invalid (?:setting|value)[^\n]{0,60}(?:OLLAMA|CUDA)_\w+", r"OLLAMA_\w+[^\n]{0,40}invalid",
+    r"invalid environment variable", "invalid setting, ignoring", r"Invalid OLLAMA_\w+[^\n]{0,120}", r"invalid (?:setting|value)[^\n]{0,60}(?:OLLAMA|CUDA)_\w+", r"OLLAMA_\w+[^\n]{0,40}invalid",
     r"\"?OLLAMA_\w+\"? must be", r"invalid port, using default", r"requested[^\n]{0,40}library[^\n]{0,60}not (?:found|available)",
 )  # fmt: skip
 _NO_LIBRARY = ("cpu", "cpu_avx", "cpu_avx2")
