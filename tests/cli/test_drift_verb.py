@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from ongpu.cli import history as history_verb
 from ongpu.cli.drift import command
-from ongpu.errors import NothingToDo, OngpuError
+from ongpu.errors import ConfigError, NothingToDo, OngpuError
 from ongpu.history.spans import latest, record, spans
 from ongpu.history.store import Store
 from ongpu.host.result import HostResult
@@ -171,13 +171,17 @@ def test_since_when_a_host_is_so_and_what_changed_before(fleet: Fleet) -> None:
     worse = on_cpu()
     fleet.drift(HostResult(**{**_fields(worse), "facts": {**worse.facts, "driver_library": "580.105.08"}}))
     text = fleet.history("gpu04").output
-    newest, oldest = (line for line in text.splitlines() if not line.startswith(" "))
+    way, alerts, models = text.split("\n\n")
+    newest, oldest = (line for line in way.splitlines() if not line.startswith(" "))
+    assert alerts.splitlines()[1].split()[:2] == ["ALERT", "gpu04"]
+    assert [line.split()[0] for line in models.splitlines()[1:]] == ["llama3.1:8b", "llama3.3:70b"]
     assert " to now  FAILED  (1 look, last " in newest
     assert "  OK  " in oldest
     assert "  - llama3.3:70b: not verified\n" in text
     assert "  changed before: driver_library (not known) -> 580.105.08\n" in text
     body = json.loads(fleet.history("gpu04", "--format", "json").output)
     assert [span["verdict"] for span in body["spans"]] == ["ok", "failed"]
+    assert [alert["state"] for alert in body["alerts"]] == ["alert"]
     assert body["spans"][1]["changed_before"] == ["driver_library (not known) -> 580.105.08"]
 
 
@@ -206,3 +210,16 @@ def test_the_way_through_an_apply_is_shown(fleet: Fleet) -> None:
         "error",
     ]
     assert "not finished" in fleet.history().output
+
+
+def test_debounce_holds_the_exit_code_back_until_a_cause_was_seen_often_enough(fleet: Fleet) -> None:
+    assert [fleet.drift(on_cpu(), words=("--debounce", "3")).return_value for _ in range(3)] == [0, 0, 2]
+
+
+def test_a_silent_check_is_found(fleet: Fleet) -> None:
+    fleet.drift(proven())
+    assert fleet.history("--max-age", "1h").return_value == 0
+    silent = fleet.history("--max-age", "0s")
+    assert silent.return_value == 2
+    assert silent.output.startswith("SILENT: the last `ongpu drift` ended ")
+    assert isinstance(fleet.history("--max-age", "soon").exception, ConfigError)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from ongpu.history.alerts import Watched
+from ongpu.history.models import ModelSpan
 from ongpu.history.spans import Span, differences
 from ongpu.history.store import HostState, Run
 from ongpu.host.result import HostVerdict
-from ongpu.report._text import columns, plural
+from ongpu.report._text import columns, number, plural
 
 _WORST_FIRST: tuple[HostVerdict, ...] = ("failed", "findings", "refused", "unknown", "ok")
 _STATES = 12  # of the state log: about four runs of `ongpu apply`
@@ -41,17 +43,51 @@ def host_lines(way: Sequence[Span], states: Sequence[HostState]) -> list[str]:
     return lines
 
 
+def alert_lines(watched: Sequence[Watched]) -> list[str]:
+    """What is or was an alert, newest last; and what was not seen often enough yet."""
+    words = {"pending": "not yet an alert", "alert": "ALERT", "clearing": "clearing"}
+    rows = [
+        (
+            "over" if one.ended_at else words[one.state],
+            one.host,
+            when(one.since),
+            when(one.ended_at) if one.ended_at else "now",
+            str(one.looks),
+            one.cause,
+        )
+        for one in watched
+    ]
+    return columns([("ALERT", "HOST", "SINCE", "UNTIL", "LOOKS", "CAUSE"), *rows], frozenset({4})) if rows else []
+
+
+def model_lines(proofs: Sequence[ModelSpan]) -> list[str]:
+    """Each model's verdicts over time."""
+    rows = [
+        (
+            one.model,
+            one.verdict.replace("_", " "),
+            when(one.since),
+            when(one.last_seen),
+            str(one.looks),
+            number(one.tokens_per_second),
+        )
+        for one in proofs
+    ]
+    head = ("MODEL", "VERDICT", "SINCE", "LAST SEEN", "LOOKS", "TOKENS/S")
+    return columns([head, *rows], frozenset({4, 5})) if rows else []
+
+
 def _steps(way: Sequence[Span]) -> Iterator[list[str]]:
     changed = [(), *(differences(before, after) for before, after in pairwise(way))]
-    for number in reversed(range(len(way))):
-        span = way[number]
-        until = "now" if number == len(way) - 1 else when(way[number + 1].since)
+    for place in reversed(range(len(way))):
+        span = way[place]
+        until = "now" if place == len(way) - 1 else when(way[place + 1].since)
         looks = f"{plural(span.looks, 'look')}, last {when(span.last_seen)}"
         yield [
             f"{when(span.since)} to {until}  {span.verdict.upper()}  ({looks})",
             f"  {span.summary}",
             *(f"  - {cause}" for cause in span.causes),
-            *(f"  changed before: {change}" for change in changed[number]),
+            *(f"  changed before: {change}" for change in changed[place]),
         ]
 
 
