@@ -3,44 +3,121 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ongpu.rules.catalogue import catalogue
-from ongpu.rules.evidence import Evidence, _Page, words
-from ongpu.rules.literals import needed
+from ongpu.rules.evidence import Evidence, Line, _Lines, words
+from ongpu.rules.literals import clauses, for_zeros, holds
 from ongpu.rules.recognise import evidence_of
+from ongpu.rules.shapes import Shapes
 from tests.rules.wordings import HEALTHY, WORDINGS
 
 
 @pytest.mark.parametrize(
     ("pattern", "expected"),
     [
-        (words("no kernel image", "CUDA error"), ("kernel", "error")),
-        (words(r"cuInit err: (\d+)"), ("cuinit",)),
-        (words(r"errors? here"), ("error",)),
-        (words(r"(?:a|b) x"), None),
-        (words("one|another"), None),
-        (re.compile(r"offloaded (\d+)/(\d+) layers"), ("offloaded",)),
-        (re.compile(r"abcd*efg"), ("abc",)),
-        (re.compile("one|another"), ("one", "another")),
+        (words("no kernel image", "CUDA error"), [{"kernel", "image"}, {"cuda", "error"}]),
+        (words(r"cuInit err: (\d+)"), [{"cuinit", "err:"}]),
+        (words(r"errors? here"), [{"error", "here"}]),
+        (words(r"(?:device|buffer) size"), [{"device", "size"}, {"buffer", "size"}]),
+        (words(r"(?:a|b) x"), [{"a", "x"}, {"b", "x"}]),
+        (words("one|another"), [{"one"}, {"another"}]),
+        (re.compile(r"offloaded (\d+)/(\d+) layers"), [{"offloaded ", " layers"}]),
+        (re.compile(r"abcd*efg"), [{"abc", "efg"}]),
+        (re.compile("one|another"), [{"one"}, {"another"}]),
+        (re.compile(r"lib\.so(?!\.1)"), [{"lib.so"}]),
+        (re.compile(r"(?P<name>word) \1"), [{"word"}]),
+        (re.compile(r"(?i)word"), [{"word"}]),
         (re.compile(r"(?:word)?"), None),
-        (re.compile(r"(?:word){0,2}x"), None),
+        (re.compile(r"(?:word){0,2}x"), [{"x"}]),
+        (re.compile(r"\d+|word"), None),
     ],
 )
-def test_words_that_a_pattern_needs(pattern: re.Pattern[str], expected: tuple[str, ...] | None) -> None:
-    assert needed(pattern) == expected
+def test_words_that_a_pattern_needs(pattern: re.Pattern[str], expected: list[set[str]] | None) -> None:
+    told = clauses(pattern)
+    assert (None if told is None else [set(clause) for clause in told]) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "is_found"),
+    [
+        (r"offloaded [1-9]\d*/", "offloaded 00/", True),
+        (r"R(?:2\d|3[0-4])", "R00", True),
+        (r"\b100% CPU", "000% CPU", True),
+        (r"x{2}y", "xxy", True),
+        (r"x{2}y", "xy", False),
+    ],
+)
+def test_a_pattern_for_texts_without_digits_but_zero(pattern: str, text: str, is_found: bool) -> None:
+    zeroed = for_zeros(re.compile(pattern))
+    assert zeroed is not None
+    assert bool(zeroed.search(text)) is is_found
+
+
+def test_a_digit_that_must_not_be_there_cannot_be_zeroed() -> None:
+    assert for_zeros(re.compile(r"v[^1]x")) is None
+
+
+def _texts() -> list[str]:
+    texts = [text for _, text in WORDINGS] + list(HEALTHY)
+    return texts + [text for entry in catalogue() for text in (*entry.rule.fires, *entry.rule.quiet)]
+
+
+def _pasted(text: str) -> Evidence:
+    return evidence_of({"paste": text})
+
+
+def _answers(every: list[Evidence]) -> list[list[str]]:
+    return [[entry.rule.answer(seen) for entry in catalogue()] for seen in every]
 
 
 def test_nothing_is_missed_for_the_sake_of_speed(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = [text for _, text in WORDINGS] + list(HEALTHY)
-    texts += [text for entry in catalogue() for text in (*entry.rule.fires, *entry.rule.quiet)]
+    quick = _answers([_pasted(text) for text in _texts()])
+    monkeypatch.setattr("ongpu.rules.evidence.clauses", lambda pattern: None)
+    assert _answers([_pasted(text) for text in _texts()]) == quick
 
-    def answers() -> list[list[str]]:
-        return [[entry.rule.answer(seen) for entry in catalogue()] for seen in map(paste, texts)]
 
-    def paste(text: str) -> Evidence:
-        return evidence_of({"paste": text})
+def test_nothing_is_missed_on_whole_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each pattern tried on each line, and only on the lines whose shape has its words: twice, to meet known shapes."""
+    lines = [_pasted(text).lines for text in _texts()]
+    monkeypatch.setattr("ongpu.rules.evidence._SHAPES", Shapes())
+    first = _answers([Evidence(lines=some, whole=True) for some in lines])
+    assert _answers([Evidence(lines=some, whole=True) for some in lines]) == first
+    monkeypatch.setattr(_Lines, "lines_for", lambda self, pattern: self.lines)
+    assert _answers([Evidence(lines=some, whole=True) for some in lines]) == first
 
-    quick = answers()
-    monkeypatch.setattr("ongpu.rules.evidence.needed", lambda pattern: None)
-    assert _Page(()).text == ""
-    assert answers() == quick
+
+_PATTERN = st.lists(
+    st.sampled_from(
+        ["gpu", "GPU-a", "l4t", "cc", "-c", " ", r"\d{1,3}", "12", "[1-9]", "(?:cuda|face|b)", "x?", r"\."]
+    ),
+    min_size=1,
+    max_size=4,
+).map("".join)
+_LINE = st.text(alphabet="gpuGPU-al4tc 0123456789.fxedb_/", max_size=40)
+
+
+@settings(max_examples=300, deadline=None)
+@given(source=_PATTERN, line=_LINE)
+def test_a_line_that_matches_is_never_left_out(source: str, line: str) -> None:
+    pattern = re.compile(source, re.IGNORECASE)
+    if not pattern.search(line):
+        return
+    told = clauses(pattern)
+    assert told is None or holds(line.lower(), told)
+    shapes = Shapes()
+    shapes.learn(pattern)
+    assert shapes.may_match(line) == (pattern,)
+
+
+def test_the_second_host_is_searched_only_where_a_pattern_can_be() -> None:
+    pattern = words(r"GPU (\d+) has fallen off the bus")
+    texts = ["NVRM: GPU 0 has fallen off the bus.", "a line about something else", "GPU 1 is fine"]
+    for numbers in ("0", "7"):
+        lines = tuple(Line(text.replace("0", numbers), "kernel", "k") for text in texts)
+        seen = Evidence(lines=lines, whole=True)
+        found = seen.match(pattern)
+        assert found is not None
+        assert found.match[1] == numbers
+    assert [line.text for line in seen.lines_for(pattern)] == ["NVRM: GPU 7 has fallen off the bus."]

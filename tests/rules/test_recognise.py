@@ -6,7 +6,8 @@ import pytest
 
 from ongpu.rules.diagnose import diagnose
 from ongpu.rules.evidence import words
-from ongpu.rules.recognise import FIRST, LAST, evidence_of, lines_of
+from ongpu.rules.literals import for_zeros
+from ongpu.rules.recognise import _SIGNS, FIRST, LAST, evidence_of, lines_of
 
 WALL = """\
 \x1b[32mops@gpu01\x1b[0m:~$ docker compose up -d
@@ -91,3 +92,10 @@ def test_spaces_in_patterns() -> None:
     assert words(r"(?<= )-c (\d+)").search("run -c 8192")
     assert words(r"= +\d").search("=    5")
     assert not words("a b").search("ab")
+
+
+def test_no_sign_tells_one_digit_from_another() -> None:
+    for kind, sign in _SIGNS:
+        zeroed = for_zeros(sign)
+        assert zeroed is not None, kind
+        assert zeroed.pattern == sign.pattern, kind

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, TypeVar, cast
 
 from ongpu.host.result import Unknown
-from ongpu.rules.literals import needed
+from ongpu.rules.literals import clauses, holds
+from ongpu.rules.shapes import Shapes
 
 T = TypeVar("T")
 Kind = Literal["log", "kernel", "smi", "ps", "env", "call", "container", "package", "system", "text", "prose"]
@@ -38,11 +39,16 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """`looked_at` says in words what was examined; `blind` what could not be looked at and why."""
+    """`looked_at` says in words what was examined; `blind` what could not be looked at and why.
+
+    `whole`: each line is one that a program wrote, as in a snapshot; no pattern runs from one into the next. Pasted
+    lines may have been broken in two.
+    """
 
     lines: tuple[Line, ...]
     looked_at: tuple[str, ...] = ()
     blind: tuple[Unknown, ...] = ()
+    whole: bool = False
     _found: dict[re.Pattern[str], tuple[Found, ...]] = field(default_factory=dict, compare=False, repr=False)
     _told: dict[re.Pattern[str], Found | None] = field(default_factory=dict, compare=False, repr=False)
     _once: dict[Callable[[Evidence], object], object] = field(default_factory=dict, compare=False, repr=False)
@@ -52,26 +58,31 @@ class Evidence:
         return frozenset(line.kind for line in self.lines)
 
     @cached_property
-    def _said(self) -> _Page:
-        return _Page(tuple(line for line in self.lines if line.kind != "prose"))
+    def _said(self) -> _Page | _Lines:
+        said = tuple(line for line in self.lines if line.kind != "prose")
+        return _Lines(said) if self.whole else _Page(said)
 
     @cached_property
-    def _everything(self) -> _Page:
-        return _Page(self.lines)
+    def _everything(self) -> _Page | _Lines:
+        if len(self._said.lines) == len(self.lines):
+            return self._said
+        return _Lines(self.lines) if self.whole else _Page(self.lines)
 
     def find(self, pattern: re.Pattern[str]) -> Line | None:
         """The line on which the pattern is first found, a person's own words left out."""
-        found = self.match(pattern)
-        return found.line if found else None
+        found = self.all(pattern)
+        return found[0].line if found else None
 
     def match(self, pattern: re.Pattern[str]) -> Found | None:
-        return next(iter(self.all(pattern)), None)
+        found = self.all(pattern)
+        return found[0] if found else None
 
     def all(self, pattern: re.Pattern[str]) -> tuple[Found, ...]:
         """Every place where the pattern is found, in order. Many rules ask the same: each pattern is sought once."""
-        if pattern not in self._found:
-            self._found[pattern] = tuple(self._said.search(pattern))
-        return self._found[pattern]
+        found = self._found.get(pattern)
+        if found is None:
+            found = self._found[pattern] = tuple(self._said.search(pattern)) if self.lines_for(pattern) else ()
+        return found
 
     def told(self, pattern: re.Pattern[str]) -> Line | None:
         """Like `find`, in a person's own words too: for what only a person can know (sleep, what worked before)."""
@@ -90,6 +101,10 @@ class Evidence:
             self._once[fact] = fact(self)
         return cast(T, self._once[fact])
 
+    def lines_for(self, pattern: re.Pattern[str]) -> Sequence[Line]:
+        """Every line on which the pattern may be found, and maybe more; a person's own words left out."""
+        return self._said.lines_for(pattern)
+
     def of(self, *kinds: Kind) -> Iterator[Line]:
         return (line for line in self.lines if line.kind in kinds)
 
@@ -107,13 +122,43 @@ class _Page:
             self.starts.append(at)
             at += len(line.text) + 1
 
+    def lines_for(self, pattern: re.Pattern[str]) -> Sequence[Line]:
+        told = clauses(pattern)
+        return self.lines if told is None or holds(self.lower, told) else ()
+
     def search(self, pattern: re.Pattern[str]) -> Iterator[Found]:
-        words_needed = needed(pattern)
-        if words_needed is not None and not any(word in self.lower for word in words_needed):
+        if not self.lines_for(pattern):
             return
         for match in pattern.finditer(self.text):
             if match.end() > match.start():
                 yield Found(match, self.lines[bisect_right(self.starts, match.start()) - 1])
+
+
+class _Lines:
+    """Lines one by one. A pattern is tried only on lines that hold its words (ongpu.rules.shapes)."""
+
+    def __init__(self, lines: tuple[Line, ...]) -> None:
+        self.lines = lines
+        self.places: dict[re.Pattern[str], list[Line]] = {}
+        self.new: set[re.Pattern[str]] = set()  # learned after the places were written down
+        for line in lines:
+            for pattern in _SHAPES.may_match(line.text):
+                self.places.setdefault(pattern, []).append(line)
+
+    def lines_for(self, pattern: re.Pattern[str]) -> Sequence[Line]:
+        if not _SHAPES.knows(pattern):
+            _SHAPES.learn(pattern)
+            self.new.add(pattern)
+        return self.lines if pattern in self.new else self.places.get(pattern, ())
+
+    def search(self, pattern: re.Pattern[str]) -> Iterator[Found]:
+        for line in self.lines_for(pattern):
+            for match in pattern.finditer(line.text):
+                if match.end() > match.start():
+                    yield Found(match, line)
+
+
+_SHAPES = Shapes()
 
 
 # What a pattern is made of, where spaces are concerned: a character class, an escape, a lookbehind for a space, and a

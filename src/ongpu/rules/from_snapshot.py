@@ -50,7 +50,7 @@ def evidence_from(snapshot: HostSnapshot) -> Evidence:
                 looked.append(name.replace("_", " "))
     lines.extend(line for line in (_started_too_early(snapshot), _not_built(snapshot)) if line)
     kept, _ = bounded(lines, lambda line: line.text)
-    return Evidence(lines=kept, looked_at=tuple(looked), blind=tuple(blind))
+    return Evidence(lines=kept, looked_at=tuple(looked), blind=tuple(blind), whole=True)
 
 
 def _absent(name: str, why: str) -> Lines:

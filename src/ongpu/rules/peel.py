@@ -40,11 +40,19 @@ def tidy(raw: str) -> str:
     text = text[:_LONGEST]
     if "\x1b" in text:
         text = _ANSI.sub("", text)
-    text = _CONTROL.sub("", text.rstrip("\r").rsplit("\r", 1)[-1])
-    text = _POD.sub("", _QUOTED.sub("", text, count=1), count=1)
-    text = _STAMP.sub("", clean(text), count=1)
-    text = _STAMP.sub("", clean(text), count=1)
-    return _KERNEL_PREFIX.sub("", text, count=1).rstrip()
+    if not text.isprintable():
+        text = _CONTROL.sub("", text.rstrip("\r").rsplit("\r", 1)[-1])
+    if text.startswith((">", "[")):
+        text = _POD.sub("", _QUOTED.sub("", text, count=1), count=1)
+    text = _unstamped(_unstamped(text))
+    if text.startswith("[") or " kernel: " in text:
+        text = _KERNEL_PREFIX.sub("", text, count=1)
+    return text.rstrip()
+
+
+def _unstamped(text: str) -> str:
+    text = clean(text)
+    return _STAMP.sub("", text, count=1) if text[:1].isdecimal() else text
 
 
 def _from_json(raw: str) -> str | None:

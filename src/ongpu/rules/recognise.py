@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from textwrap import dedent
 from typing import TypeVar
 
@@ -22,6 +23,7 @@ _MOST_JOINED = 20
 _LONGEST_BLOCK = 2**20
 
 _SHAPE = re.compile(r"[0-9]+")
+_DIGITS = str.maketrans("123456789", "0" * 9)
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
@@ -120,10 +122,13 @@ def _dedented(text: str) -> str:
 
 
 def kind_of(line: str, fallback: Kind) -> Kind:
-    for kind, sign in _SIGNS:
-        if sign.search(line):
-            return kind
-    return fallback
+    """By the first sign that is found; no sign tells one digit from another, so lines that differ in digits are one."""
+    return _sign_of(line.translate(_DIGITS)) or fallback
+
+
+@lru_cache(20_000)
+def _sign_of(line: str) -> Kind | None:
+    return next((kind for kind, sign in _SIGNS if sign.search(line)), None)
 
 
 def _unwrapped(lines: list[str]) -> Iterator[str]:

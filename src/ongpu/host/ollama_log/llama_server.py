@@ -63,6 +63,11 @@ _ERROR = re.compile(
 _WARNING = re.compile(
     r"no usable GPU found|tensor overrides to CPU|not compiled with GPU|couldn't offload", re.IGNORECASE
 )
+# One of these is in everything that the two patterns match, in lower case.
+_BAD_WORDS = (
+    "fail", "error", "out of memory", "no cuda", "unable", "requires flash", "exiting due", "ggml_a", "terminate",
+    "unsupported", "no usable", "overrides", "not compiled", "couldn't",
+)  # fmt: skip
 
 
 def model_named(text: str) -> str:
@@ -80,7 +85,7 @@ def is_loaded(text: str) -> bool:
 
 def opens_a_load(text: str) -> bool:
     """A line that only a model load prints: with no load open, its start was not seen."""
-    return "model buffer size" in text or bool(_OFFLOADED.search(text))
+    return "model buffer size" in text or ("offloaded" in text and bool(_OFFLOADED.search(text)))
 
 
 def take(draft: Draft, text: str) -> None:
@@ -88,21 +93,29 @@ def take(draft: Draft, text: str) -> None:
     text = text[:_MAX_LINE]
     if "buffer size" in text:
         _take_buffer(draft, text)
-    if found := _OFFLOADED.search(text):
+    if "offloaded" in text and (found := _OFFLOADED.search(text)):
         draft.offloaded.append((int(found[1]), int(found[2])))
-    if found := _SPLITS.search(text):
+    if "graph splits" in text and (found := _SPLITS.search(text)):
         draft.graph_splits.extend(int(number) for number in found.groups() if number)
     if "using device" in text and (found := _USING.search(text)):
         draft.devices.append(_used(found))
     _take_numbers(draft, text)
-    if found := _FIT.search(text):  # its "failed to fit params" only says that num_gpu was given: no error
+    if "common_" in text and (
+        found := _FIT.search(text)
+    ):  # its "failed to fit params" only says that num_gpu was given: no error
         draft.fit.append(found[1].strip())
         if fitted := _FITTED.search(found[1]):
             draft.overflowing[fitted[1]] = int(fitted[2] or 0)
-    elif _ERROR.search(text):
-        draft.errors.append(text.strip())
-    elif _WARNING.search(text):
-        draft.warnings.append(text.strip())
+    elif _sounds_bad(text.lower()):
+        if _ERROR.search(text):
+            draft.errors.append(text.strip())
+        elif _WARNING.search(text):
+            draft.warnings.append(text.strip())
+
+
+def _sounds_bad(lower: str) -> bool:
+    """Whether the two patterns are worth trying: looking for plain words costs a tenth of that."""
+    return any(word in lower for word in _BAD_WORDS)
 
 
 def _take_buffer(draft: Draft, text: str) -> None:
@@ -122,7 +135,7 @@ def _used(found: re.Match[str]) -> UsedDevice:
 
 def _take_numbers(draft: Draft, text: str) -> None:
     """The first of each counts: a draft model prints its own after the main model's."""
-    if found := _NUMBER.search(text):
+    if "n_" in text and (found := _NUMBER.search(text)):
         number = int(found[2])
         match found[1]:
             case "n_ctx" if draft.context is None:
@@ -135,7 +148,7 @@ def _take_numbers(draft: Draft, text: str) -> None:
                 draft.embedding_length = number
             case _:
                 pass
-    elif found := _FLASH.search(text):
+    elif ("flash_attn" in text or "Flash" in text) and (found := _FLASH.search(text)):
         draft.flash_attention = found[1] in ("enabled", "1")
-    elif draft.file_mib is None and (found := _FILE.search(text)):
+    elif draft.file_mib is None and "file size" in text and (found := _FILE.search(text)):
         draft.file_mib = float(found[1]) * (1024 if found[2] == "GiB" else 1)

@@ -40,7 +40,7 @@ _UNITS = (
 
 def suppressed(text: str) -> int:
     """How many messages journald says that it dropped; 0 for any other line. `text` as from `clean`."""
-    found = _SUPPRESSED.match(text)
+    found = _SUPPRESSED.match(text) if text.startswith("Supp") else None
     return int(found[1]) if found else 0
 
 
@@ -49,13 +49,14 @@ def clean(line: str) -> str:
     text = line[:_MAX_LINE].rstrip("\r\n")
     if "\x1b" in text:
         text = _ANSI.sub("", text)
-    text = _JOURNAL.sub("", text, count=1)
-    return _COMPOSE.sub("", text, count=1)
+    if "]: " in text:
+        text = _JOURNAL.sub("", text, count=1)
+    return _COMPOSE.sub("", text, count=1) if " | " in text else text
 
 
 def record(text: str) -> Record | None:
     """The line as a Record, if it comes from Ollama's own logger. `text` as from `clean`."""
-    if found := _SLOG.search(text):
+    if "level=" in text and (found := _SLOG.search(text)):
         attrs = _attributes(text[found.end() :])
         if "msg" not in attrs:
             return None

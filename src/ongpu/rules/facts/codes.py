@@ -47,6 +47,10 @@ _NVML_NUMBER = words(
 
 def cuda_codes(seen: Evidence) -> dict[int, Line]:
     """CUDA error code -> the first line that says it."""
+    return seen.once(_cuda_codes)
+
+
+def _cuda_codes(seen: Evidence) -> dict[int, Line]:
     found: dict[int, Line] = {}
     for hit in seen.all(_CUDA_NUMBER):
         code = int(next(group for group in hit.match.groups() if group))
@@ -60,6 +64,10 @@ def cuda_codes(seen: Evidence) -> dict[int, Line]:
 
 def nvml_codes(seen: Evidence) -> dict[int, Line]:
     """NVML return code, or nvidia-smi's exit code where that is one, -> the first line that says it."""
+    return seen.once(_nvml_codes)
+
+
+def _nvml_codes(seen: Evidence) -> dict[int, Line]:
     found: dict[int, Line] = {}
     for hit in seen.all(_NVML_NUMBER):
         found.setdefault(int(next(group for group in hit.match.groups() if group)), hit.line)

@@ -9,6 +9,7 @@ from ongpu.host.ollama_log.text import size_bytes
 from ongpu.rules.evidence import Evidence, Line, words
 
 _LAYERS = re.compile(r"offloaded (\d{1,4})/(\d{1,4}) layers")
+_PLANNED = re.compile(r"layers\.model=")
 _PAIR = re.compile(r'(\b[a-z_.]{3,40})=(?:"([^"\n]{0,200})"|(\S{0,60}))')
 _SIZE = re.compile(r"\d{1,12}(?:\.\d{1,6})? ?[KMGT]?i?B")
 # llama3:latest   365c0bd3c000   32 GB   36%/64% CPU/GPU   4096   Forever
@@ -70,6 +71,10 @@ class Resident:
 
 def layers(seen: Evidence) -> list[tuple[int, int, Line]]:
     """(offloaded, all) of every load."""
+    return seen.once(_layers)
+
+
+def _layers(seen: Evidence) -> list[tuple[int, int, Line]]:
     return [(int(hit.match[1]), int(hit.match[2]), hit.line) for hit in seen.all(_LAYERS)]
 
 
@@ -80,8 +85,8 @@ def offloads(seen: Evidence) -> list[Offload]:
 
 def _offloads(seen: Evidence) -> list[Offload]:
     found = []
-    for line in seen.of("log"):
-        if "layers.model=" in line.text:
+    for line in seen.lines_for(_PLANNED):
+        if line.kind == "log" and "layers.model=" in line.text:
             pairs = {match[1]: match[2] if match[2] is not None else match[3] for match in _PAIR.finditer(line.text)}
             found.append(_offload(pairs, line))
     return found

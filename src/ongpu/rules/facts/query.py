@@ -34,6 +34,8 @@ def answers(seen: Evidence) -> list[Answer]:
 def _answers(seen: Evidence) -> list[Answer]:
     found: list[Answer] = []
     fields: tuple[str, ...] = ()
+    if not (seen.lines_for(_ASKED) or seen.lines_for(_HEADER)):
+        return found
     for line in seen.lines:
         text = line.text.strip()
         if asked := _ASKED.search(text):

@@ -17,13 +17,12 @@ _SET = re.compile(
 # $ echo $ROCR_VISIBLE_DEVICES      $ printenv CUDA_VISIBLE_DEVICES      (the value is the next line)
 _SHOWN = re.compile(rf"(?:\becho \"?\$\{{?|\bprintenv )({_NAMES})\}}?\"?$")
 _CONFIG = re.compile(r"map\[[^\n]{0,4000}")
+_SET_OR_MAP = re.compile(rf"{_SET.pattern}|map\[", re.MULTILINE)
 _CONTEXT = words(
-    r"(?<!default_)(?<!n_)[\"']?\bnum_ctx[\"']?(?: |:|=){1,4}(\d{3,8})", r"--ctx-size[ =](\d{3,8})", r"(?<= )-c (\d{3,8})", r"\bKvSize:(\d{3,8})",
+    r"\bnum_ctx[\"']?(?: |:|=){1,4}(\d{3,8})", r"--ctx-size[ =](\d{3,8})", r"(?<= )-c (\d{3,8})", r"\bKvSize:(\d{3,8})",
     r"\bn_ctx {0,10}= {0,4}(\d{3,8})", r"OLLAMA_CONTEXT_LENGTH[=:] ?\"?(\d{3,8})",
 )  # fmt: skip
-_ASKED_CONTEXT = words(
-    r"(?<!default_)(?<!n_)[\"']?\bnum_ctx[\"']?(?: |:|=){1,4}(\d{3,8})", r"OLLAMA_CONTEXT_LENGTH[=:] ?\"?(\d{3,8})"
-)
+_ASKED_CONTEXT = words(r"\bnum_ctx[\"']?(?: |:|=){1,4}(\d{3,8})", r"OLLAMA_CONTEXT_LENGTH[=:] ?\"?(\d{3,8})")
 _DEFAULT_CONTEXT = words(r"default_num_ctx=(\d{3,8})")
 _PARALLEL = words(
     r"--parallel[ =](\d{1,4})", r"(?<= )-np (\d{1,4})", r"\bn_seq_max {0,10}= {0,4}(\d{1,4})", r"\bParallel:(\d{1,4})"
@@ -49,7 +48,7 @@ def environment(seen: Evidence) -> dict[str, Setting]:
 def _environment(seen: Evidence) -> dict[str, Setting]:
     found: dict[str, Setting] = {}
     asked = ""
-    for line in seen.lines:
+    for line in seen.lines_for(_SET_OR_MAP) if seen.whole else seen.lines:
         if line.kind == "prose":
             continue
         text = line.text
