@@ -43,7 +43,7 @@ def _a_second_run_changes_nothing(on: Controller) -> None:
     dry = on.pyinfra("--dry")
     assert dry.returncode == 0, dry.stderr
     rows = [line for line in dry.stderr.splitlines() if line.strip().startswith("ongpu | ")]
-    assert len(rows) == 11
+    assert len(rows) == 12
     assert all(row.split()[-2:] == ["-", "-"] for row in rows), dry.stderr
 
 

@@ -20,6 +20,10 @@ ARCHIVE = f"{RELEASE}/ollama-linux-amd64.tar.zst"
 REPOSITORY = "https://developer.download.nvidia.com/compute/cuda/repos/debian12/x86_64/InRelease"
 MANIFEST = "https://registry.ollama.ai/v2/library/llama3.2/manifests/3b"
 
+RELOAD = (
+    "systemctl stop nvidia-persistenced; rmmod nvidia_uvm && rmmod nvidia; code=$?; modprobe nvidia-uvm; (exit $code)"
+)
+
 
 def blank(host: Host) -> None:
     """As it is."""
@@ -99,6 +103,10 @@ EFFECTS = {
         "0",
     ),
     "driver-upgraded-under-service": Effect(with_driver, shell("nvidia-smi >/dev/null; echo $?"), "18", "0"),
+    "gpu-used-by-another": Effect(
+        with_driver, shell("nvidia-smi --query-compute-apps=name --format=csv,noheader"), "trainer", ""
+    ),
+    "module-held": Effect(with_driver, shell(f"{RELOAD} >/dev/null 2>&1; echo $?"), "1", "0"),
     "gpu-lost": Effect(with_driver, shell("nvidia-smi -L >/dev/null; echo $?"), "15", "0"),
     "env-cpu": Effect(with_ollama, loaded_share, "0%", "100%"),
     "service-started-before-driver": Effect(with_ollama, loaded_share, "0%", "100%"),

@@ -55,8 +55,10 @@ def blank_host(**attributes: Any) -> World:
 
 def configured_host(declared: HostSpec | None = None, **attributes: Any) -> World:
     """A blank host after a run of ours."""
-    host = World(**attributes)
+    host = World()
     converge(host, declared or spec())
+    for name, value in attributes.items():
+        setattr(host, name, host.files | value if name == "files" else value)
     return host
 
 

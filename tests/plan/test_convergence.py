@@ -19,7 +19,7 @@ from ongpu.plan.types import Limits
 from ongpu.spec.model import HostSpec
 from tests.plan.builders import blank_host, configured_host, driver_by_hand, installed_by_script, planned, spec
 from tests.plan.runs import Cut, run
-from tests.plan.world import World
+from tests.plan.world import World, client
 
 OPEN, CLOSED = "Tue 09:00-11:00", "Sat 02:00-05:00"
 SECTIONS = tuple(HostSnapshot.__dataclass_fields__)
@@ -59,6 +59,7 @@ STARTS = {
     "blank": blank_host,
     "without tools": lambda: blank_host(tools=set()),
     "nouveau": lambda: blank_host(nouveau=True),
+    "nouveau for ever": lambda: blank_host(nouveau=True, stubborn=True),
     "no GPU": lambda: blank_host(gpus=()),
     "configured": configured_host,
     "older driver": lambda: _driver("570"),
@@ -109,6 +110,12 @@ MISHAPS = {
     "uvm gone": lambda host: setattr(host, "uvm", False),
     "program gone": lambda host: (setattr(host, "binary", None), host.kept.clear()),
     "variable set by hand": lambda host: host.process is not None and host.process.update(CUDA_VISIBLE_DEVICES="1"),
+    "somebody else on the GPU": lambda host: setattr(host, "clients", (client("trainer"),)),
+    "somebody unseen on the GPU": lambda host: setattr(host, "holds", True),
+    "cut off while all was stopped": lambda host: (
+        setattr(host, "process", None),
+        host.files.update({paths.STOPPED_UNITS: ("ollama.service\n", "0644")}),
+    ),
     "holds taken off": lambda host: host.packages.update(
         {name: Package(name=name, version=p.version, status="ii", held=False) for name, p in host.packages.items()}
     ),

@@ -4,13 +4,14 @@ import dataclasses
 
 import pytest
 
+from ongpu.host import paths
 from ongpu.host.gpu import PciGpu
 from ongpu.host.system import Package
 from ongpu.plan.driver_state import in_branch, upstream
-from ongpu.plan.types import Drain, Interrupts, Run
+from ongpu.plan.types import Drain, Interrupts, Put, Reboot, Run
 from tests.plan.builders import blank_host, configured_host, driver_by_hand, planned, spec
 from tests.plan.runs import run
-from tests.plan.world import RTX_4060
+from tests.plan.world import RTX_4060, client
 
 OLD = spec(driver={"branch": "570"})
 UPGRADE = spec(driver={"reboot": "window"})
@@ -52,23 +53,54 @@ def test_with_the_lists_there_the_exact_version_is_shown() -> None:
     assert change.interrupts is Interrupts.NONE
 
 
-def test_a_working_driver_is_replaced_only_where_a_reboot_is_allowed() -> None:
+def test_a_working_driver_is_replaced_by_a_reload_of_its_module() -> None:
     host = configured_host(OLD)
-    (blocked,) = planned(host).of("driver").blocked
+    (late,) = planned(host).of("switch").deferred
+    assert late.may_interrupt is Interrupts.RESTART
+    assert run(host, spec()) == ""
+    assert (host.loaded, host.boots) == ("580.95.05", 1)
+
+
+def test_a_client_that_is_not_ours_leaves_only_a_reboot() -> None:
+    host = configured_host(OLD, clients=(client("trainer"),))
+    (blocked,) = planned(host).of("switch").blocked
     assert blocked.kind == "refused"
+    assert "this needs a reboot (trainer (pid 4711) uses the GPU and is not ongpu's to stop)" in blocked.why
     assert "driver.reboot is `bootstrap` while the present driver works" in blocked.why
-    (late,) = planned(host, UPGRADE).of("driver").deferred
+    (late,) = planned(host, UPGRADE).of("switch").deferred
     assert late.may_interrupt is Interrupts.REBOOT
     assert run(host, UPGRADE) == ""
     assert (host.loaded, host.boots) == ("580.95.05", 2)
 
 
+def test_a_reload_that_fails_is_followed_by_a_reboot_only_where_one_is_allowed() -> None:
+    host = configured_host(OLD, holds=True)
+    assert run(host, spec()) == "killed"
+    assert host.loaded == "570.195.03"
+    assert host.process is not None
+    (blocked,) = planned(host).of("switch").blocked
+    assert "this needs a reboot (in use), and driver.reboot is `bootstrap`" in blocked.why
+    assert run(host, UPGRADE) == ""
+    assert (host.loaded, host.boots) == ("580.95.05", 2)
+    assert paths.RELOAD_FAILED not in host.files
+
+
+@pytest.mark.parametrize(("old", "new"), [("570", "580"), ("580", "570")])
+def test_a_branch_is_switched_in_both_directions(old: str, new: str) -> None:
+    host, declared = configured_host(spec(driver={"branch": old})), spec(driver={"branch": new})
+    assert run(host, declared) == ""
+    assert host.loaded.startswith(f"{new}.")
+    assert planned(host, declared).empty
+
+
 def test_the_other_flavour_goes_in_the_same_step_and_its_module_by_a_reboot() -> None:
     host = configured_host()
     other = spec(driver={"modules": "proprietary", "reboot": "window"})
-    (change,) = planned(host, other).of("driver").changes
-    assert change.summary == "580.95.05 with the proprietary kernel module (nvidia-kernel-dkms)"
-    (install,) = [step for step in change.steps if isinstance(step, Run)]
+    (change,) = planned(host, other).of("switch").changes
+    assert change.summary.startswith("580.95.05 with the proprietary kernel module (nvidia-kernel-dkms), by a reboot: ")
+    assert [type(step) for step in change.steps] == [Put, Drain, Run, Reboot, Run]
+    install = change.steps[2]
+    assert isinstance(install, Run)
     wanted = next(line for line in (install.stdin or "").splitlines() if line.startswith("INSTALL="))
     assert "nvidia-kernel-dkms=580.95.05-1" in wanted
     assert "nvidia-kernel-open-dkms-" in wanted
@@ -79,10 +111,10 @@ def test_the_replacement_waits_until_nothing_is_served() -> None:
     host = configured_host(OLD)
     for change in planned(host, UPGRADE).of("repository").changes:
         host.apply(change)
-    (change,) = planned(host, UPGRADE).of("driver").changes
-    assert change.summary == "570.195.03 -> 580.95.05"
-    assert isinstance(change.steps[0], Drain)
-    assert change.interrupts is Interrupts.REBOOT
+    (change,) = planned(host, UPGRADE).of("switch").changes
+    assert change.summary == "570.195.03 -> 580.95.05, by a reload of the kernel module"
+    assert [type(step) for step in change.steps] == [Drain, Run]
+    assert change.interrupts is Interrupts.RESTART
 
 
 def test_one_that_came_by_hand_is_left_alone_or_refused() -> None:

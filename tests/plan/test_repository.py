@@ -5,6 +5,7 @@ from ongpu.host.reading import Unreadable
 from ongpu.plan.types import Put, Run
 from tests.plan.builders import FINGERPRINT, KEY, blank_host, configured_host, planned, spec
 from tests.plan.runs import run
+from tests.plan.world import client
 
 
 def test_a_blank_host_gets_key_lists_source_and_the_pin_last() -> None:
@@ -77,10 +78,10 @@ def test_another_branch_moves_the_pin_and_reads_the_lists_first() -> None:
 
 def test_the_pin_stays_where_the_driver_may_not_be_replaced() -> None:
     """Else apt would follow it one day, without a reboot and without ongpu."""
-    host, declared = configured_host(), spec(driver={"branch": "590"})
+    host, declared = configured_host(clients=(client("trainer"),)), spec(driver={"branch": "590"})
     plan = planned(host, declared)
     assert plan.of("repository").empty
-    assert "driver.reboot is `bootstrap` while the present driver works" in plan.of("driver").blocked[0].why
+    assert "driver.reboot is `bootstrap` while the present driver works" in plan.of("switch").blocked[0].why
     before = dict(host.files)
     assert "driver.reboot is `bootstrap`" in run(host, declared)
     assert host.files == before

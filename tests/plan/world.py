@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -112,6 +113,10 @@ class World:
     environment_file: dict[str, str] = field(default_factory=dict)  # beats every Environment=
     api_is_down: bool = False
     exe_reading: Unreadable | None = None  # the program of the process cannot be seen
+    initramfs: bool = False  # has our blacklist
+    stubborn: bool = False  # whatever one does, nouveau has the GPU after a reboot
+    holds: bool = False  # a client that nobody saw holds the module
+    clients: tuple[GpuProcess, ...] = ()  # of others
     apt_dies: bool = False  # the next installation is cut off half way
 
     # -- what a look shows ------------------------------------------------------------------------------------
@@ -227,8 +232,11 @@ class World:
 
     def _on_gpu(self) -> tuple[GpuProcess, ...]:
         if not self.resident or self.on_cpu:
-            return ()
-        return (GpuProcess(pid=RUNNER, name="llama-server", gpu_uuid=GPU, used_bytes=Known(1 << 30, "nvidia-smi")),)
+            return self.clients
+        return (
+            *self.clients,
+            GpuProcess(pid=RUNNER, name="llama-server", gpu_uuid=GPU, used_bytes=Known(1 << 30, "nvidia-smi")),
+        )
 
     def _ollama(self) -> Reading[OllamaInstall]:
         binaries, trees = (), ()
@@ -397,7 +405,7 @@ class World:
                 self._run(step.what, step.stdin or step.command)
 
     def _run(self, what: str, script: str) -> None:
-        value = dict(re.findall(r"^([A-Z_]+)='?(.*?)'?$", script, re.MULTILINE))
+        value = variables(script)
         match what.split(" ")[0]:
             case "read":
                 self.listed = self.offered
@@ -416,6 +424,15 @@ class World:
                     self._hold(name)
             case "load":
                 self._load()
+            case "replace" | "exchange":
+                self._exchange(value)
+            case "confirm":
+                self._load()
+                self._settle()
+            case "put":
+                self.initramfs = True
+            case "build":
+                pass
             case "create":
                 self.account = ("ollama", "render", "video")
             case "download":
@@ -457,7 +474,30 @@ class World:
         package = self.packages[name]
         self.packages[name] = Package(name=name, version=package.version, status="hi", held=True)
 
+    def _exchange(self, value: dict[str, str]) -> None:
+        running, self.process = self.process is not None, None
+        if self.holds:  # the kernel refuses, and everything is started again
+            note = f"why: in use\nboot: boot-{self.boots}\n"
+            self.files[paths.RELOAD_FAILED] = (note, "0644")
+        else:
+            self.loaded, self.uvm = "", False
+            self.files[paths.STOPPED_UNITS] = ("ollama.service\n", "0644")
+            if value["INSTALL"]:
+                self._install(variables(value["INSTALL"]))
+            self._load()
+            self._settle()
+        if running:
+            self._start()
+        if self.holds:
+            raise Killed
+
+    def _settle(self) -> None:
+        for note in (paths.STOPPED_UNITS, paths.RELOAD_FAILED, paths.REBOOTED):
+            self.files.pop(note, None)
+
     def _load(self) -> None:
+        if self.nouveau:
+            raise Killed  # "No such device": the GPU is another driver's
         if not self.loaded:
             self.loaded = self.driver_version("nvidia-kernel-open-dkms")
             text = f"NVRM: loading NVIDIA UNIX Open Kernel Module for x86_64  {self.loaded}"
@@ -499,13 +539,33 @@ class World:
     def _reboot(self) -> None:
         self.boots += 1
         self.clock += timedelta(minutes=2)
-        self.loaded, self.uvm, self.nouveau, self.kernel_lines = "", False, False, []
-        if paths.MODULES_LOAD in self.files:
+        self.loaded, self.uvm, self.kernel_lines = "", False, []
+        self.clients, self.holds = (), False
+        self.nouveau = self.nouveau and (self.stubborn or not self.initramfs)
+        if paths.MODULES_LOAD in self.files and not self.nouveau:
             self._load()
         self._reload()
         self.process = None
         if self.enabled and self.binary:
             self._start()
+
+
+def client(name: str) -> GpuProcess:
+    """Somebody else's program on the GPU."""
+    return GpuProcess(pid=4711, name=f"/usr/bin/{name}", gpu_uuid=GPU, used_bytes=Known(1 << 30, "nvidia-smi"))
+
+
+_SETTING = re.compile(r"([A-Z][A-Z_]*)=((?:'[^']*'|\"'\"|[^\s'\"])*)\n")  # as shlex.quote writes it
+
+
+def variables(script: str) -> dict[str, str]:
+    """The settings at a script's beginning (`ongpu.plan.shell.script`)."""
+    at = script.find("set -eu\n") + len("set -eu\n")
+    found = {}
+    while setting := _SETTING.match(script, at):
+        found[setting[1]] = "".join(shlex.split(setting[2]))
+        at = setting.end()
+    return found
 
 
 def environment_of(drop_in: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ def gpu() -> None:
     nvidia.prerequisites(name="prerequisites")
     nvidia.repository(name="NVIDIA repository")
     nvidia.driver(name="NVIDIA driver")
+    nvidia.switch(name="NVIDIA driver switch", _parallel=limits.interrupted)
     nvidia.module(name="kernel module", _parallel=limits.interrupted)
     ollama.account(name="service account")
     ollama.release(name="Ollama release")

@@ -130,7 +130,7 @@ def unknowns_of(plan: Plan) -> tuple[Unknown, ...]:
 def gpus_wrong(spec: HostSpec, snapshot: HostSnapshot, plan: Plan) -> Finding | Unknown | None:
     """What is wrong with the GPUs themselves. Before the driver and its module are as declared, that is all there is to
     say about them."""
-    if any(plan.of(resource).changes or plan.of(resource).deferred for resource in ("driver", "module")):
+    if any(plan.of(resource).changes or plan.of(resource).deferred for resource in ("driver", "switch", "module")):
         return None
     return missing_gpus(spec.expect.gpus, spec.expect.name, snapshot)
 

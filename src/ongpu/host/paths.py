@@ -14,16 +14,31 @@ BINARY = "/usr/local/bin/ollama"
 STATE_DIR = "/var/lib/ongpu"  # locks, and previous versions of files that we replaced
 BACKUPS = f"{STATE_DIR}/backups"
 LOCK = f"{STATE_DIR}/lock"
+STOPPED_UNITS = f"{STATE_DIR}/stopped-units"  # those that hold the GPU and wait for the driver's exchange
+RELOAD_FAILED = f"{STATE_DIR}/reload-failed"  # the boot in which the module could not be unloaded
+REBOOTED = f"{STATE_DIR}/rebooted"  # what a reboot was made for, and in which boot it was ordered
 LAST_GOOD = f"{STATE_DIR}/last-good/50-ongpu.conf"  # the drop-in with which the service answered last
 
 APT_SOURCE = "/etc/apt/sources.list.d/ongpu-nvidia.sources"
 APT_PIN = "/etc/apt/preferences.d/ongpu-nvidia"
 APT_KEYRING = "/etc/apt/keyrings/ongpu-nvidia.asc"
 MODULES_LOAD = "/etc/modules-load.d/ongpu-nvidia.conf"
+NOUVEAU_BLACKLIST = "/etc/modprobe.d/ongpu-nouveau.conf"
 
 ACCOUNT = "ollama"
 ACCOUNT_HOME = "/usr/share/ollama"
 
 # Each is written with HEADER in one of its first lines, so that everyone sees whose it is.
-MANAGED = (UNIT_FILE, DROP_IN, APT_SOURCE, APT_PIN, APT_KEYRING, MODULES_LOAD)
+MANAGED = (
+    UNIT_FILE,
+    DROP_IN,
+    APT_SOURCE,
+    APT_PIN,
+    APT_KEYRING,
+    MODULES_LOAD,
+    NOUVEAU_BLACKLIST,
+    STOPPED_UNITS,
+    RELOAD_FAILED,
+    REBOOTED,
+)
 HEADER = "Managed by ongpu"

@@ -28,12 +28,21 @@ def repository() -> Generator[FunctionCommand, None, None]:
 
 @operation()
 def driver() -> Generator[FunctionCommand, None, None]:
-    """The driver packages of the declared branch, held as one set. Interrupts: none by itself; a loaded older
-    module no longer matches the new libraries until `module` ran."""
+    """The driver packages of the declared branch, held as one set, where no driver works that they would replace.
+    Interrupts: none."""
     yield from converge("driver")
 
 
 @operation()
+def switch() -> Generator[FunctionCommand, None, None]:
+    """Another release instead of a driver that works: drained, everything that holds the GPU stopped, packages and
+    kernel module exchanged, started again. Interrupts: ollama restart; reboot, where a reload would not do and the
+    policy allows one."""
+    yield from converge("switch")
+
+
+@operation()
 def module() -> Generator[FunctionCommand, None, None]:
-    """The kernel module loaded = the driver installed. Interrupts: reboot, where the policy allows one."""
+    """The kernel module loaded = the driver installed. Interrupts: ollama restart (the module is reloaded), or reboot,
+    where a reload would not do and the policy allows one."""
     yield from converge("module")

@@ -21,6 +21,7 @@ from ongpu.plan.resources import (
     prerequisites,
     repository,
     restart,
+    switch,
     unit,
 )
 from ongpu.plan.types import Blocked, Deferred, Limits, Now, Plan
@@ -30,6 +31,7 @@ _ORDER: tuple[Resource, ...] = (
     prerequisites.RESOURCE,
     repository.RESOURCE,
     driver.RESOURCE,
+    switch.RESOURCE,
     module.RESOURCE,
     account.RESOURCE,
     ollama.RESOURCE,

@@ -12,7 +12,7 @@ from ongpu.plan.choice import Choice, auto_branch, choose
 from ongpu.plan.context import Context, Halt, because, known
 from ongpu.plan.distributions import Distribution, distribution_of
 from ongpu.plan.gate import system_of
-from ongpu.plan.policy import driver_works, require_reboot
+from ongpu.plan.policy import driver_works
 
 # nvidia-driver-cuda 580.95.05-1   libnvidia-compute-580 580.95.05-0ubuntu1   (epoch possible)
 _UPSTREAM = re.compile(r"^(?:\d+:)?(\d{3}(?:\.\d+)+)(?:[-+~].*)?$")
@@ -125,22 +125,8 @@ def _common_version(packages: Packages, names: tuple[str, ...]) -> str:
 
 
 def replaces_a_working_driver(context: Context, state: DriverState) -> bool:
-    """Would another driver need a reboot to be used, and take one away that works? Raises Halt("unknown")."""
+    """Would another driver take one away that works? Raises Halt("unknown")."""
     return bool(state.loaded) and driver_works(context)
-
-
-def is_refused(context: Context, state: DriverState) -> bool:
-    """May the declared branch not replace the present driver, or is that not known? The driver's own part of the plan
-    says why; nothing that only serves the replacement is changed then."""
-    branch = context.spec.driver.branch
-    if in_branch(state.installed, branch):
-        return False
-    try:
-        if replaces_a_working_driver(context, state):
-            require_reboot(context, f"driver {state.loaded} -> {branch} needs a reboot")
-    except Halt:
-        return True
-    return False
 
 
 def on_disk_version(module: KernelModule) -> str:

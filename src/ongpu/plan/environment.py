@@ -123,7 +123,7 @@ def _gpus(context: Context, *, needed: bool) -> tuple[Gpu, ...] | None:
             gpus = Unreadable(reading.why)
     if isinstance(gpus, Known):
         return gpus.value
-    if context.pending("driver", "module"):
+    if context.pending("driver", "switch", "module"):
         if not needed:
             return None
         raise Later("the GPUs can only be looked up after the driver is loaded", may_restart(context))

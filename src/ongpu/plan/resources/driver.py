@@ -6,8 +6,7 @@ from ongpu.plan.choice import remarks
 from ongpu.plan.context import Context, Later, Resource, known
 from ongpu.plan.distributions import Install
 from ongpu.plan.driver_state import DriverState, driver_state, in_branch, replaces_a_working_driver, upstream
-from ongpu.plan.policy import drained, may_reboot, require_reboot
-from ongpu.plan.types import Change, Interrupts, Step
+from ongpu.plan.types import Change, Interrupts, Run
 
 
 def _changes(context: Context) -> list[Change]:
@@ -16,13 +15,18 @@ def _changes(context: Context) -> list[Change]:
         return []
     if in_branch(state.installed, context.spec.driver.branch):
         return _kept(context, state)
+    if replaces_a_working_driver(context, state):
+        return []  # the switch is planned by itself, because it interrupts
+    wait_for_repository(context)
+    summary, step = installation(context, state)
+    return [Change(resource="driver", summary=summary, steps=(step,))]
+
+
+def wait_for_repository(context: Context, may_interrupt: Interrupts = Interrupts.NONE) -> None:
+    """Raises Later where the packages can be chosen only after the repository is there."""
     context.wait_for("repository")
     if context.pending("repository"):
-        if replaces_a_working_driver(context, state):
-            require_reboot(context, f"driver {state.loaded} -> {context.spec.driver.branch} needs a reboot")
-        may = may_reboot(context) if replaces_a_working_driver(context, state) else Interrupts.NONE
-        raise Later("can only be known once the package repository is there", may)
-    return [_install(context, state)]
+        raise Later("can only be known once the package repository is there", may_interrupt)
 
 
 def _kept(context: Context, state: DriverState) -> list[Change]:
@@ -45,7 +49,8 @@ def _kept(context: Context, state: DriverState) -> list[Change]:
     return []
 
 
-def _install(context: Context, state: DriverState) -> Change:
+def installation(context: Context, state: DriverState) -> tuple[str, Run]:
+    """In a few words, and the step: the declared branch as one set, in one transaction of the package manager."""
     branch = context.spec.driver.branch
     exact = {name: _wanted(state, name, branch) for name in state.required}
     present = {package.name: package.version for package in state.stack}
@@ -59,13 +64,6 @@ def _install(context: Context, state: DriverState) -> Change:
         summary = f"{version} with the {state.flavour} kernel module ({state.required[-1]})"
     if taken := remarks(known(context.snapshot.pci, "which GPUs there are", absent=())):
         summary += f"; {'; '.join(taken)}"
-    steps: list[Step] = []
-    interrupts = Interrupts.NONE
-    if replaces_a_working_driver(context, state):
-        # From here until the reboot new CUDA programs find libraries and a module that do not match.
-        require_reboot(context, f"driver {summary} needs a reboot")
-        steps += drained(context)
-        interrupts = Interrupts.REBOOT
     install = Install(
         exact=along | exact,
         version=version,
@@ -74,8 +72,17 @@ def _install(context: Context, state: DriverState) -> Change:
         hold=context.spec.driver.hold,
         remove=sorted(set(state.replaced) & set(present)),
     )
-    steps.append(state.distribution.install(install))
-    return Change(resource="driver", summary=summary, steps=tuple(steps), interrupts=interrupts)
+    return summary, state.distribution.install(install)
+
+
+def back(state: DriverState) -> Run | None:
+    """The step that puts the present release back; None where it is not whole."""
+    present = {package.name: package.version for package in state.stack}
+    if not state.installed or not all(package.is_sound for package in state.stack):
+        return None
+    added = sorted(set(state.required) - set(present))
+    what = Install(exact=present, version=state.installed, old={}, broken=(), hold=True, remove=added)
+    return state.distribution.install(what)
 
 
 def _candidate(state: DriverState, name: str) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from ongpu.host.paths import MODULES_LOAD
+from ongpu.host.paths import NOUVEAU_BLACKLIST
 from ongpu.host.reading import Known, value_or_none
 from ongpu.plan import shell
 from ongpu.plan.context import Context, Later, Resource
 from ongpu.plan.driver_state import DriverState, driver_state, on_disk_version
-from ongpu.plan.files import Written, written
-from ongpu.plan.policy import drained, may_reboot, require_reboot
+from ongpu.plan.effect import effect_of, may_take_effect, order_reboot, require_effect
+from ongpu.plan.files import written
+from ongpu.plan.policy import drained
+from ongpu.plan.reload import at_boot, confirm, is_unsettled, load, reload
 from ongpu.plan.render import render
-from ongpu.plan.types import Change, Interrupts, Reboot, Run, Step
+from ongpu.plan.types import Change, Put, Reboot, Run, Step
 
 
 def _changes(context: Context) -> list[Change]:
@@ -18,51 +20,81 @@ def _changes(context: Context) -> list[Change]:
     if state.adopted:
         return []
     if not state.installed:
-        context.wait_for("driver")
-    if context.pending("driver") or not state.installed:
-        raise Later("can only be known after the driver is installed", may_reboot(context))
-    at_boot = written(context, MODULES_LOAD, render("modules-load.conf.j2"))
-    steps: list[Step] = [at_boot.put] if at_boot else []
-    if state.loaded and state.loaded != state.installed:
-        return [
-            _reboot(context, state, steps, at_boot, f"module {state.loaded} is loaded, {state.installed} installed")
-        ]
+        context.wait_for("driver", "switch")
+    if context.pending("driver", "switch") or not state.installed:
+        raise Later("can only be known after the driver is installed", may_take_effect(context, state))
+    if why := _not_in_use(context, state):
+        return [_take_effect(context, state, why)]
+    return _loaded(context, state)
+
+
+def _not_in_use(context: Context, state: DriverState) -> str:
+    """Why the installed driver is not the one that drives the GPU, though another one may; empty if it is."""
     loaded = value_or_none(state.module.loaded)
+    if loaded and loaded.version != state.installed:
+        return f"module {loaded.version} is loaded, {state.installed} installed"
     if loaded and loaded.flavour not in ("unknown", state.flavour) and context.spec.driver.modules != "auto":
-        why = f"the {loaded.flavour} module is loaded, driver.modules is {state.flavour}"
-        return [_reboot(context, state, steps, at_boot, why)]
-    if not state.loaded and value_or_none(state.module.nouveau_loaded):
-        return [_reboot(context, state, steps, at_boot, "nouveau holds the GPU")]
+        return f"the {loaded.flavour} module is loaded, driver.modules is {state.flavour}"
+    return "nouveau holds the GPU" if not loaded and value_or_none(state.module.nouveau_loaded) else ""
+
+
+def _loaded(context: Context, state: DriverState) -> list[Change]:
+    modules = at_boot(context)
+    steps: list[Step] = [modules.put] if modules else []
     if not state.loaded:
-        steps.append(_load(state, uvm_only=False))
+        steps.append(load(state.installed))
         summary = f"load the kernel module {state.installed}"
     elif isinstance(state.module.uvm_loaded, Known) and not state.module.uvm_loaded.value:
-        steps.append(_load(state, uvm_only=True))
+        steps.append(load(state.installed, uvm_only=True))
         summary = "load the kernel module nvidia-uvm"
     elif steps:
         summary = "load the kernel modules at boot"
     else:
+        summary = "confirm the driver, and start what an earlier run left stopped"
+    if is_unsettled(context):
+        steps.append(confirm(context))
+    if not steps:
         return []
-    return [Change(resource="module", summary=summary, steps=tuple(steps), diff=at_boot.diff if at_boot else "")]
+    return [Change(resource="module", summary=summary, steps=tuple(steps), diff=modules.diff if modules else "")]
 
 
-def _reboot(context: Context, state: DriverState, steps: list[Step], at_boot: Written | None, why: str) -> Change:
-    require_reboot(context, f"{why}: this needs a reboot")
-    if on_disk_version(state.module) not in ("", state.installed):
-        build = 'dkms autoinstall -k "$(uname -r)"'
-        steps.append(Run(command=build, what=f"build the kernel module {state.installed}", seconds=3600))
-    return Change(
-        resource="module",
-        summary=f"reboot: {why}",
-        steps=(*steps, *drained(context), Reboot()),
-        diff=at_boot.diff if at_boot else "",
-        interrupts=Interrupts.REBOOT,
-    )
+def _take_effect(context: Context, state: DriverState, why: str) -> Change:
+    effect = effect_of(context, state)
+    modules = at_boot(context)
+    steps: list[Step] = [modules.put] if modules else []
+    diff = modules.diff if modules else ""
+    if effect.reboot:
+        require_effect(context, effect, why)
+        blacklist, more = _without_nouveau(context, state)
+        note = order_reboot(context, state, why)
+        steps += [*blacklist, *_built(state), note, *drained(context), Reboot(), confirm(context)]
+        summary, diff = f"reboot: {_both(why, effect.reboot)}", diff + more
+    else:
+        require_effect(context, effect, why)
+        what = f"exchange the loaded kernel module {state.loaded} for {state.installed}"
+        steps += [*_built(state), *drained(context), reload(context, what, version=state.installed)]
+        summary = f"reload the kernel module: {why}"
+    return Change(resource="module", summary=summary, steps=tuple(steps), diff=diff, interrupts=effect.interrupts)
 
 
-def _load(state: DriverState, *, uvm_only: bool) -> Run:
-    what = "load the kernel module nvidia-uvm" if uvm_only else f"load the kernel module {state.installed}"
-    return shell.run(what, "module", seconds=1800, UVM="yes" if uvm_only else "", VERSION=state.installed)
+def _both(why: str, reboot: str) -> str:
+    return why if reboot in why else f"{why}, and {reboot}"
+
+
+def _without_nouveau(context: Context, state: DriverState) -> tuple[list[Put | Run], str]:
+    """A blacklist of ours, also in the initramfs, where nouveau may be loaded before the root file system is there."""
+    if not value_or_none(state.module.nouveau_loaded):
+        return [], ""
+    file = written(context, NOUVEAU_BLACKLIST, render("nouveau-blacklist.conf.j2"))
+    rebuild = shell.run("put the blacklist of nouveau into the initramfs", "initramfs", seconds=1800)
+    return [*([file.put] if file else []), rebuild], file.diff if file else ""
+
+
+def _built(state: DriverState) -> list[Run]:
+    if on_disk_version(state.module) in ("", state.installed):
+        return []
+    build = 'dkms autoinstall -k "$(uname -r)"'
+    return [Run(command=build, what=f"build the kernel module {state.installed}", seconds=3600)]
 
 
 RESOURCE = Resource(name="module", applies=lambda spec: spec.driver.manage, changes=_changes)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from ongpu.host.paths import HEADER
 from ongpu.plan import openpgp
 from ongpu.plan.context import Context, Halt, Resource
-from ongpu.plan.driver_state import DriverState, driver_state, in_branch, is_refused, upstream
+from ongpu.plan.driver_state import DriverState, driver_state, in_branch, upstream
+from ongpu.plan.effect import is_refused
 from ongpu.plan.files import content_of, found, written
 from ongpu.plan.gate import system_of
 from ongpu.plan.types import Change, Put, Run

@@ -28,7 +28,7 @@ def _changes(context: Context) -> list[Change]:
     if service is None or not service.is_running:
         return _start(context, service)
     reasons = reasons_to_restart(context, service)
-    if not reasons and context.pending("driver", "module"):
+    if not reasons and context.pending("driver", "switch", "module"):
         raise Later(
             "Ollama looks for GPUs only at its start, so after the driver it is restarted", may_restart(context)
         )
@@ -46,7 +46,7 @@ def _changes(context: Context) -> list[Change]:
 
 
 def _start(context: Context, service: Service | None) -> list[Change]:
-    if context.pending("driver", "module"):
+    if context.pending("driver", "switch", "module"):
         boots = context.earlier.interrupts is Interrupts.REBOOT and service is not None
         raise Later(
             "Ollama looks for GPUs only at its start, so it is started after the driver is loaded",

@@ -1,7 +1,7 @@
-# UVM (yes: only nvidia-uvm is missing) VERSION (of the installed driver)
+# UVM (yes: only nvidia-uvm is missing) VERSION (of the installed driver; empty: whichever is on disk)
 kernel=$(uname -r)
 on_disk=$(modinfo -F version nvidia 2>/dev/null || modinfo -F version nvidia-current 2>/dev/null || :)
-if [ -z "$UVM" ] && [ "$on_disk" != "$VERSION" ] && command -v dkms >/dev/null 2>&1; then
+if [ -z "$UVM" ] && [ "$on_disk" != "${VERSION:-${on_disk:-any}}" ] && command -v dkms >/dev/null 2>&1; then
   dkms autoinstall -k "$kernel" || :
 fi
 [ -n "$UVM" ] || said=$(modprobe nvidia 2>&1) ||
