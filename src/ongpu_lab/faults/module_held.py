@@ -1,4 +1,4 @@
-"""Something in the kernel holds the driver's module and shows nowhere: it cannot be unloaded until the next boot."""
+"""Something in the kernel holds the driver's module and shows nowhere: only a boot unloads it."""
 
 from __future__ import annotations
 
