@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from ongpu.plan.build import RESOURCES
 from ongpu_lab import faults
 from tests.lab.fleets import PAIR, SMALL, Controller, fleet
 from tests.lab.machines import Host
@@ -43,7 +44,7 @@ def _a_second_run_changes_nothing(on: Controller) -> None:
     dry = on.pyinfra("--dry")
     assert dry.returncode == 0, dry.stderr
     rows = [line for line in dry.stderr.splitlines() if line.strip().startswith("ongpu | ")]
-    assert len(rows) == 12
+    assert len(rows) == len(RESOURCES) + 1, "and the proof"
     assert all(row.split()[-2:] == ["-", "-"] for row in rows), dry.stderr
 
 
