@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ctypes import Structure, c_uint
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,10 +32,26 @@ def error_string(code: int) -> bytes:
     return WORDS[code].encode()
 
 
+class FabricInfo(Structure):
+    _fields_ = (("status", c_uint), ("state", c_uint))
+
+
+def fabric(_handle: int, info: Any) -> None:
+    """Registration with the fabric manager is done."""
+    info._obj.state = 3
+
+
+def mig_device(handle: int, index: int) -> int:
+    if index > 1:
+        raise NVMLError(6)
+    return 1000 + handle * 10 + index
+
+
 class Pynvml:
     """`answers` by the name without `nvml`; handles are numbers. `calls` = what was asked, in order."""
 
     NVMLError = NVMLError
+    c_nvmlGpuFabricInfo_t = FabricInfo
 
     def __init__(self, gpus: int = 1, **answers: Any) -> None:
         self.calls: list[str] = []
@@ -72,6 +89,15 @@ class Pynvml:
             "DeviceGetComputeRunningProcesses_v3": [SimpleNamespace(pid=4711, usedGpuMemory=5120 * MIB + 1)],
             "DeviceGetComputeRunningProcesses_v2": [],
             "SystemGetProcessName": b"/usr/local/bin/ollama",
+            "DeviceGetPowerManagementDefaultLimit": 700000,
+            "DeviceGetPowerManagementLimitConstraints": [200000, 700000],
+            "DeviceGetEccMode": [1, 0],
+            "DeviceGetGspFirmwareMode": [1, 1],
+            "DeviceGetFieldValues": [SimpleNamespace(nvmlReturn=0, value=SimpleNamespace(uiVal=1))],
+            "DeviceGetGpuFabricInfo": fabric,
+            "DeviceGetMaxMigDeviceCount": 7,
+            "DeviceGetMigDeviceHandleByIndex": mig_device,
+            "DeviceGetVirtualizationMode": 0,
         } | answers
 
     def __getattr__(self, name: str) -> Any:

@@ -53,6 +53,45 @@ def test_a_gpu_with_everything() -> None:
     assert processes(found)[0].used_bytes == known(5120 * MIB)
 
 
+def test_settings_and_what_waits_for_a_reset() -> None:
+    (gpu,) = gpus(nvml_read.read(Pynvml(DeviceGetMigMode=[1, 0])))
+    settings = gpu.settings
+    assert (settings.power_min_watts, settings.power_max_watts) == (known(200.0), known(700.0))
+    assert (settings.ecc, settings.ecc_pending) == (known(True), known(False))
+    assert (settings.gsp, settings.recovery_action) == (known(True), known("Reset"))
+    assert (settings.fabric, settings.fabric_status) == (known("Completed"), known("Success"))
+    assert settings.mig_devices == known(("GPU-00001000", "GPU-00001001"))
+    assert settings.mig_pending == known(False)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [(3, Absent), (13, Absent), (4, Unreadable), (15, Unreadable), (999, Unreadable)]
+)
+def test_settings_that_a_gpu_has_not_and_those_that_cannot_be_asked(code: int, kind: type) -> None:
+    names = ("PowerManagementLimitConstraints", "EccMode", "GspFirmwareMode", "FieldValues", "GpuFabricInfo")
+    (gpu,) = gpus(nvml_read.read(Pynvml(**{f"DeviceGet{name}": NVMLError(code) for name in names})))
+    settings = gpu.settings
+    readings = (settings.power_max_watts, settings.ecc, settings.gsp, settings.recovery_action, settings.fabric)
+    assert all(isinstance(reading, kind) for reading in readings), readings
+    refused = SimpleNamespace(nvmlReturn=code, value=SimpleNamespace(uiVal=0))
+    (gpu,) = gpus(nvml_read.read(Pynvml(DeviceGetFieldValues=[refused])))
+    assert isinstance(gpu.settings.recovery_action, kind)
+
+
+def test_a_gpu_of_no_fabric() -> None:
+    (gpu,) = gpus(nvml_read.read(Pynvml(DeviceGetGpuFabricInfo=None)))
+    assert isinstance(gpu.settings.fabric, Absent)
+
+
+def test_virtualization() -> None:
+    found = nvml_read.read(Pynvml())
+    assert (found.virtualization, isinstance(found.license, Absent)) == (known("none"), True)
+    feature = SimpleNamespace(featureState=0)
+    features = SimpleNamespace(licensableFeaturesCount=1, gridLicensableFeatures=[feature])
+    guest = nvml_read.read(Pynvml(DeviceGetVirtualizationMode=2, DeviceGetGridLicensableFeatures_v4=features))
+    assert (guest.virtualization, guest.license) == (known("vgpu"), known("Unlicensed"))
+
+
 @pytest.mark.parametrize("code", NVML_CODES)
 def test_each_code_at_the_start(code: int) -> None:
     fake = Pynvml(Init=NVMLError(code))

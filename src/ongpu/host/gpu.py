@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from ongpu.host.reading import Reading
+from ongpu.host.reading import NOT_LOOKED, Reading
 
 Flavour = Literal["open", "proprietary", "unknown"]
 
@@ -72,9 +72,44 @@ class Library:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FoundLibrary:
+    """Any libcuda or libnvidia-ml on disk. `place` says how a program would come to it.
+
+    `LD_LIBRARY_PATH` (of ollama.service), `ldconfig` (the loader's cache), or `disk` (a well-known directory that is
+    on neither: harmless until something puts it there). `owner` is the package; Absent = no package (a .run
+    installation, a copy by hand).
+    """
+
+    path: str
+    resolved: str
+    version: str
+    place: Literal["LD_LIBRARY_PATH", "ldconfig", "disk"]
+    owner: Reading[str]
+
+    @property
+    def kind(self) -> Literal["driver", "stub", "compat", "wsl"]:
+        """By where it lies: a CUDA toolkit's stub (only for linking), cuda-compat's, WSL's, else a driver's."""
+        for path in (self.path, self.resolved):
+            if "/stubs/" in path:
+                return "stub"
+            if "/compat/" in path:
+                return "compat"
+            if path.startswith("/usr/lib/wsl/"):
+                return "wsl"
+        return "driver"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Libraries:
+    """`nvml` and `cuda` are the loader's first hits; `found` is every one that was seen, first come first.
+
+    `configured` are lines of ld.so.conf.d that lead to directories of CUDA or NVIDIA, as `FILE: DIRECTORY`.
+    """
+
     nvml: Reading[Library]
     cuda: Reading[Library]
+    found: Reading[tuple[FoundLibrary, ...]] = NOT_LOOKED
+    configured: Reading[tuple[str, ...]] = NOT_LOOKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,12 +181,35 @@ class GpuPerformance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GpuSettings:
+    """What an administrator may set on a GPU, its limits, and what waits for a reset. Watts.
+
+    `recovery_action` is what the driver asks for (`None`, `Reset`, `Reboot`, `Drain P2P`, `Drain and Reset`); drivers
+    before 565 do not say. `fabric` is the NVSwitch fabric's state (`Completed`, `In Progress`, `Not Started`); Absent
+    on GPUs without one. `mig_devices` are UUIDs. Locked clocks cannot be read back: NVML has no getter for them.
+    """
+
+    power_default_watts: Reading[float] = NOT_LOOKED
+    power_min_watts: Reading[float] = NOT_LOOKED
+    power_max_watts: Reading[float] = NOT_LOOKED
+    ecc: Reading[bool] = NOT_LOOKED
+    ecc_pending: Reading[bool] = NOT_LOOKED
+    mig_pending: Reading[bool] = NOT_LOOKED
+    mig_devices: Reading[tuple[str, ...]] = NOT_LOOKED
+    gsp: Reading[bool] = NOT_LOOKED
+    recovery_action: Reading[str] = NOT_LOOKED
+    fabric: Reading[str] = NOT_LOOKED
+    fabric_status: Reading[str] = NOT_LOOKED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
     """One GPU that NVML can talk to."""
 
     info: GpuInfo
     memory: GpuMemory
     performance: GpuPerformance
+    settings: GpuSettings = GpuSettings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +229,8 @@ class Nvml:
     `exit_code` is nvidia-smi's, or the NVML return code with pynvml (0 = fine); `message` its words when it
     failed. "No devices were found" (6) is `gpus=Known(())`; a driver that does not answer is `Unreadable`. Without
     a loaded kernel module nobody is asked, because asking as root could create device nodes or load the module:
-    that is 9 (driver not loaded) too, and `message` says so.
+    that is 9 (driver not loaded) too, and `message` says so. `virtualization` is NVML's word for the first GPU
+    (`none`, `pass-through`, `vgpu`, `host vgpu`, `host vsga`), `license` a vGPU guest's license state.
     """
 
     exit_code: int
@@ -180,3 +239,5 @@ class Nvml:
     cuda_version: Reading[str]
     gpus: Reading[tuple[Gpu, ...]]
     processes: Reading[tuple[GpuProcess, ...]]
+    virtualization: Reading[str] = NOT_LOOKED
+    license: Reading[str] = NOT_LOOKED

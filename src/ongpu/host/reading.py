@@ -36,6 +36,9 @@ class Unreadable:
     state: Literal["unreadable"] = "unreadable"
 
 
+# A value that a snapshot of an older version does not have.
+NOT_LOOKED = Unreadable("this was not looked at")
+
 # `match` on the three classes; mypy's exhaustiveness check finds a forgotten case.
 Reading = Annotated[Known[T] | Absent | Unreadable, Field(discriminator="state")]
 

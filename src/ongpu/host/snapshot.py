@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from ongpu.host.boot import Kernels, SecureBoot
 from ongpu.host.gpu import DeviceNodes, KernelModule, Libraries, Nvml, PciGpu
 from ongpu.host.ollama import Api, Journal, OllamaInstall, Service
-from ongpu.host.reading import Reading, Unreadable
+from ongpu.host.reading import NOT_LOOKED, Reading, Unreadable
 from ongpu.host.system import KernelLog, ManagedFiles, Packages, System
 from ongpu.host.use import DriverUse, Modprobe
-
-NOT_LOOKED = Unreadable("this snapshot was taken before ongpu looked at this")  # a bundle from an older version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,23 +8,32 @@ prints whole MiB: a process's are rounded down, a GPU's down by 535 and up by 55
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from ongpu.host.gpu import Gpu, GpuInfo, GpuMemory, GpuPerformance, GpuProcess, Nvml, pci_address
 from ongpu.host.reading import Absent, Known, Reading, Unreadable
+from ongpu.probe.nvml_ask import (
+    LIBRARY_NOT_FOUND,
+    NO_FUNCTION,
+    NOT_FOUND,
+    ODD,
+    SOURCE,
+    VERSION_MISMATCH,
+    Asker,
+    Pynvml,
+    allow_for,
+    as_text,
+    ask,
+    error_words,
+    watts,
+)
+from ongpu.probe.nvml_settings import guest, settings
 
-T = TypeVar("T")
-Pynvml = Any  # the module, or whatever has its functions; it ships without types
+__all__ = ["LIBRARY_NOT_FOUND", "SOURCE", "read", "silent"]
 
-SOURCE = "NVML"
-PERMISSION = "run the probe as root (sudo), or let the user read and write /dev/nvidia*"
-NO_PERMISSION, NOT_FOUND, LIBRARY_NOT_FOUND, VERSION_MISMATCH = 4, 6, 12, 18
-_NO_FUNCTION = 13
-_HAS_NONE = {3, _NO_FUNCTION}  # not supported; a function that this driver's library does not have yet
-_ODD = (ValueError, TypeError, IndexError, AttributeError)  # an answer of another kind than the header says
+
 _COMPUTE_MODES = ("Default", "Exclusive_Thread", "Prohibited", "Exclusive_Process")  # nvmlComputeMode_t, as nvidia-smi
 _SM, _MEMORY = 1, 2  # nvmlClockType_t
 _UNCORRECTED, _VOLATILE = 1, 0  # nvmlMemoryErrorType_t, nvmlEccCounterType_t
@@ -50,22 +59,22 @@ def read(nvml: Pynvml) -> Nvml:
 
 def silent(code: int, words: str) -> Nvml:
     """A driver that refuses as a whole."""
-    blind = Unreadable(words, _allow(code))
+    blind = Unreadable(words, allow_for(code))
     return Nvml(exit_code=code, message=words, driver_version=blind, cuda_version=blind, gpus=blind, processes=blind)
 
 
 def _refused(nvml: Pynvml, error: Any) -> Nvml:
-    words = f"Failed to initialize NVML: {_words(nvml, error)}"
+    words = f"Failed to initialize NVML: {error_words(nvml, error)}"
     if error.value == VERSION_MISMATCH:
-        version = _ask(nvml, lambda: _text(nvml.nvmlSystemGetNVMLVersion()))
+        version = ask(nvml, lambda: as_text(nvml.nvmlSystemGetNVMLVersion()))
         if isinstance(version, Known):  # 13.580.95.05: CUDA's major version, then the driver's; nvidia-smi says 580.95
             words += f" NVML library version: {'.'.join(version.value.split('.')[1:3])}"
     return silent(error.value, words)
 
 
 def _spoken(nvml: Pynvml) -> Nvml:
-    driver = _ask(nvml, lambda: _text(nvml.nvmlSystemGetDriverVersion()))
-    cuda = _ask(nvml, lambda: _cuda(nvml.nvmlSystemGetCudaDriverVersion_v2()))
+    driver = ask(nvml, lambda: as_text(nvml.nvmlSystemGetDriverVersion()))
+    cuda = ask(nvml, lambda: _cuda(nvml.nvmlSystemGetCudaDriverVersion_v2()))
     found: list[tuple[Gpu, Any]] = []
     code, words = 0, ""
     try:
@@ -74,11 +83,14 @@ def _spoken(nvml: Pynvml) -> Nvml:
             found.append((_gpu(nvml, handle), handle))
     except nvml.NVMLError as error:
         # nvidia-smi ends here too: half a list would be taken for a machine with fewer GPUs.
-        code, words = error.value, f"Unable to determine the device handle for GPU{len(found)}: {_words(nvml, error)}"
-    except _ODD as error:
+        code, words = (
+            error.value,
+            f"Unable to determine the device handle for GPU{len(found)}: {error_words(nvml, error)}",
+        )
+    except ODD as error:
         words = f"GPU {len(found)}: {error}"
     if words:
-        blind = Unreadable(f"NVML: {words}", _allow(code))
+        blind = Unreadable(f"NVML: {words}", allow_for(code))
         return Nvml(
             exit_code=code, message=words, driver_version=driver, cuda_version=cuda, gpus=blind, processes=blind
         )
@@ -89,38 +101,40 @@ def _spoken(nvml: Pynvml) -> Nvml:
         cuda_version=cuda,
         gpus=Known(tuple(gpu for gpu, _ in found), SOURCE),
         processes=_processes(nvml, found),
+        **guest(nvml, found),
     )
 
 
 def _gpu(nvml: Pynvml, handle: Any) -> Gpu:
     """Raises NVMLError when the GPU does not even say who it is, ValueError when that makes no sense."""
-    uuid, bus_id = _text(nvml.nvmlDeviceGetUUID(handle)), _text(nvml.nvmlDeviceGetPciInfo(handle).busId)
+    uuid, bus_id = as_text(nvml.nvmlDeviceGetUUID(handle)), as_text(nvml.nvmlDeviceGetPciInfo(handle).busId)
     address = pci_address(bus_id)
     if address is None or not uuid.startswith("GPU-"):
         raise ValueError(f"unexpected answer {bus_id[:40]!r}, {uuid[:60]!r}")
-    ask = _Asker(nvml, handle)
+    ask = Asker(nvml, handle)
     return Gpu(
         info=GpuInfo(
             index=nvml.nvmlDeviceGetIndex(handle),
             uuid=uuid,
-            name=_text(nvml.nvmlDeviceGetName(handle)),
+            name=as_text(nvml.nvmlDeviceGetName(handle)),
             pci_address=address,
             compute_capability=ask("CudaComputeCapability", lambda pair: f"{pair[0]}.{pair[1]}"),
             persistence=ask("PersistenceMode", bool),
             mig=ask("MigMode", lambda pair: bool(pair[0])),
             compute_mode=ask("ComputeMode", lambda mode: _COMPUTE_MODES[mode]),
-            vbios=ask("VbiosVersion", _text),
+            vbios=ask("VbiosVersion", as_text),
         ),
         memory=_memory(ask),
         performance=_performance(ask),
+        settings=settings(ask),
     )
 
 
-def _performance(ask: _Asker) -> GpuPerformance:
+def _performance(ask: Asker) -> GpuPerformance:
     return GpuPerformance(
         utilization_percent=ask("UtilizationRates", lambda rates: int(rates.gpu)),
-        power_watts=ask("PowerUsage", _watts),
-        power_limit_watts=ask("PowerManagementLimit", _watts),
+        power_watts=ask("PowerUsage", watts),
+        power_limit_watts=ask("PowerManagementLimit", watts),
         temperature_c=ask("Temperature", int, 0),  # NVML_TEMPERATURE_GPU
         sm_clock_mhz=ask("ClockInfo", int, _SM),
         max_sm_clock_mhz=ask("MaxClockInfo", int, _SM),
@@ -135,7 +149,7 @@ def _performance(ask: _Asker) -> GpuPerformance:
     )
 
 
-def _memory(ask: _Asker) -> GpuMemory:
+def _memory(ask: Asker) -> GpuMemory:
     def part(name: str) -> Reading[int]:
         def whole(info: Any) -> int:
             return int(getattr(info, name)) // _MIB * _MIB
@@ -148,33 +162,10 @@ def _memory(ask: _Asker) -> GpuMemory:
     return GpuMemory(total_bytes=part("total"), used_bytes=part("used"), free_bytes=part("free"))
 
 
-class _Asker:
-    """One GPU's getters by name: `ask("Name", convert, *arguments)` is nvmlDeviceGetName as a reading."""
-
-    no_function = "NVML: Function Not Found"
-
-    def __init__(self, nvml: Pynvml, handle: Any) -> None:
-        self._nvml, self._handle = nvml, handle
-
-    def __call__(self, name: str, convert: Callable[[Any], T], *arguments: int) -> Reading[T]:
-        function = getattr(self._nvml, f"nvmlDeviceGet{name}")
-        return _ask(self._nvml, lambda: convert(function(self._handle, *arguments)))
-
-
-def _ask(nvml: Pynvml, get: Callable[[], T]) -> Reading[T]:
-    try:
-        return Known(get(), SOURCE)
-    except nvml.NVMLError as error:
-        words = f"NVML: {_words(nvml, error)}"
-        return Absent(words) if error.value in _HAS_NONE else Unreadable(words, _allow(error.value))
-    except _ODD as error:
-        return Unreadable(f"NVML: unexpected answer: {error}"[:200])
-
-
 def _processes(nvml: Pynvml, found: list[tuple[Gpu, Any]]) -> Reading[tuple[GpuProcess, ...]]:
     processes: list[GpuProcess] = []
     for gpu, handle in found:
-        match _ask(nvml, partial(_on_gpu, nvml, gpu, handle)):
+        match ask(nvml, partial(_on_gpu, nvml, gpu, handle)):
             case Known(value=mine):
                 processes += mine
             case Absent():
@@ -199,9 +190,9 @@ def _on_gpu(nvml: Pynvml, gpu: Gpu, handle: Any) -> list[GpuProcess]:
 
 def _process_name(nvml: Pynvml, pid: int) -> str:
     try:
-        return _text(nvml.nvmlSystemGetProcessName(pid))
+        return as_text(nvml.nvmlSystemGetProcessName(pid))
     except nvml.NVMLError as error:  # it ended, or belongs to another user
-        return f"[{_words(nvml, error)}]"
+        return f"[{error_words(nvml, error)}]"
 
 
 def _running(nvml: Pynvml, handle: Any) -> Any:
@@ -209,7 +200,7 @@ def _running(nvml: Pynvml, handle: Any) -> Any:
     try:
         return nvml.nvmlDeviceGetComputeRunningProcesses_v3(handle)
     except nvml.NVMLError as error:
-        if error.value != _NO_FUNCTION:
+        if error.value != NO_FUNCTION:
             raise
         return nvml.nvmlDeviceGetComputeRunningProcesses_v2(handle)
 
@@ -219,26 +210,6 @@ def _used(used: int | None) -> Reading[int]:
     if used is None or used >= 2**64 - 1:
         return Absent("NVML: the driver does not say how much memory a process holds (MIG, WSL, some containers)")
     return Known(used // _MIB * _MIB, SOURCE)
-
-
-def _words(nvml: Pynvml, error: Any) -> str:
-    """The library's own words: those of nvidia-ml-py differ from nvidia-smi's."""
-    try:
-        return _text(nvml.nvmlErrorString(error.value))
-    except nvml.NVMLError:
-        return str(error)
-
-
-def _allow(code: int) -> str:
-    return PERMISSION if code == NO_PERMISSION else ""
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def _watts(milliwatts: int) -> float:
-    return round(milliwatts / 1000, 2)
 
 
 def _cuda(version: int) -> str:

@@ -44,7 +44,10 @@ SAMPLES: dict[str, tuple[Section, samples.Parts]] = {
         nvml.SECTION,
         {
             "gpus": "0, GPU-1, 00000000:01:00.0, 580, x, Enabled, [N/A], Default, 1, 1, 1, 1, 1.0, 1.0, 1, 1, 1, 1, 1, "
-            "0x1, 1, 1, 1, 1, [N/A], 8.6, NVIDIA A",
+            "0x1, 1, 1, 1, 1, [N/A], 1, 1, 1, [N/A], [N/A], [N/A], 8.6, NVIDIA A",
+            "mig": "GPU 0: NVIDIA A (UUID: GPU-1)\n  MIG 1g.5gb Device 0: (UUID: MIG-1)",
+            "licence": "    Virtualization Mode      : VGPU\n    License Status    : Licensed",
+            "asked": "",
             "core": "No devices were found",
             "apps": "1, GPU-1, 5, x",
             "banner": "CUDA Version: 12.4",

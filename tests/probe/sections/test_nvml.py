@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ongpu.host.gpu import Gpu, GpuProcess, Nvml
-from ongpu.host.reading import Absent, Known, Unreadable
+from ongpu.host.reading import Absent, Known, Unreadable, value_or_none
 from ongpu.probe import frame
 from ongpu.probe.output import Output, Part
 from ongpu.probe.sections import nvml
@@ -16,7 +16,7 @@ VERSIONS = ("535", "550")
 MIB = 1024 * 1024
 ROW = (
     "0, GPU-1, 00000000:01:00.0, 580.95.05, 96.00, Enabled, Disabled, Default, 1000, 10, 990, 5, 20.00, 300.00, 40, "
-    "210, 2520, 405, 10501, 0x0000000000000001, 1, 4, 16, 16, [N/A]"
+    "210, 2520, 405, 10501, 0x0000000000000001, 1, 4, 16, 16, [N/A], 300.00, 100.00, 300.00, [N/A], [N/A], [N/A]"
 )
 
 
@@ -62,6 +62,22 @@ def test_two_gpus(version: str) -> None:
     assert first.memory.used_bytes == Known(used * MIB, "nvidia-smi")
     assert first.performance.power_watts == Known(22.13, "nvidia-smi"), "22126 mW"
     assert isinstance(first.performance.uncorrected_ecc, Absent)
+    settings = first.settings
+    assert (settings.power_min_watts, settings.power_max_watts) == (
+        Known(100.0, "nvidia-smi"),
+        Known(300.0, "nvidia-smi"),
+    )
+    assert (settings.gsp, second.settings.ecc_pending) == (Known(True, "nvidia-smi"), Known(True, "nvidia-smi"))
+    for reading in (
+        settings.ecc,
+        settings.fabric,
+        settings.fabric_status,
+        settings.mig_devices,
+        settings.recovery_action,
+    ):
+        assert isinstance(reading, Absent), "an RTX A6000 without ECC and MIG; driver 550 has no recovery action"
+    assert second.settings.mig_devices == Known((), "nvidia-smi -L")
+    assert isinstance(found.license, Absent)
     assert second.info.mig == Known(True, "nvidia-smi")
     assert second.info.compute_mode == Known("Exclusive_Process", "nvidia-smi")
     assert isinstance(second.memory.total_bytes, Absent), "never 0"
@@ -202,3 +218,38 @@ def test_words_instead_of_numbers(word: str, kind: type) -> None:
 def test_processes_that_were_not_listed_are_not_none(apps: Part) -> None:
     found = value(output("nvml", gpus=f"{ROW}, 9.0, H100", apps=apps, banner=""))
     assert isinstance(found.processes, Unreadable)
+
+
+def test_fields_of_newer_drivers() -> None:
+    asked = f"{nvml.SINCE_570},{nvml.SINCE_535},{nvml.FIELDS}"
+    row = f"Drain and Reset, Enabled, state  In Progress, status N/A, {ROW}, 9.0, NVIDIA H100 80GB HBM3"
+    (gpu,) = gpus(value(output("nvml", asked=asked, gpus=row, apps="", banner="", nomig="no", nogridd="no")))
+    assert gpu.settings.recovery_action == Known("Drain and Reset", "nvidia-smi")
+    assert gpu.settings.fabric == Known("In Progress", "nvidia-smi")
+    assert isinstance(gpu.settings.fabric_status, Absent)
+    refusal = Part(2, 'Field "gpu_recovery_action" is not a valid field to query.')
+    plain = output("nvml", asked=asked, gpus=refusal, plain=f"{ROW}, 9.0, H100", apps="", banner="")
+    (gpu,) = gpus(value(plain))
+    assert isinstance(gpu.settings.recovery_action, Absent)
+
+
+# driver 525, nvidia-smi -L on an A100 with two instances
+LISTED = """GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-1)
+  MIG 3g.20gb     Device  0: (UUID: MIG-c6d4f1ef-42e4-5de3-91c7-45d71c87eb3f)
+  MIG 4g.20gb     Device  1: (UUID: MIG-6d4f1efc-42e4-5de3-91c7-45d71c87eb3f)"""
+
+
+def test_mig_instances() -> None:
+    row = f"{ROW}, 8.0, NVIDIA A100".replace("Enabled, Disabled", "Enabled, Enabled")
+    (gpu,) = gpus(value(output("nvml", gpus=row, apps="", banner="", mig=LISTED, nogridd="no")))
+    assert len(value_or_none(gpu.settings.mig_devices) or ()) == 2
+    (gpu,) = gpus(value(output("nvml", gpus=row, apps="", banner="", mig=Part(None, LISTED), nogridd="no")))
+    assert isinstance(gpu.settings.mig_devices, Unreadable)
+
+
+def test_a_vgpu_guest() -> None:
+    said = """        Virtualization Mode               : VGPU
+        License Status                    : Licensed (Expiry: 2026-12-1 10:10:10 GMT)"""
+    found = value(output("nvml", gpus=f"{ROW}, 8.6, NVIDIA A10-24Q", apps="", banner="", nomig="no", licence=said))
+    assert found.virtualization == Known("vgpu", "nvidia-smi")
+    assert str(value_or_none(found.license)).startswith("Licensed")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable
 
 from ongpu.host.gpu import Gpu, GpuInfo, GpuMemory, GpuPerformance, GpuProcess, Nvml, pci_address
-from ongpu.host.reading import Absent, Known, Reading, T, Unreadable
+from ongpu.host.reading import Absent, Known, Reading, Unreadable
 from ongpu.probe.output import Output, Part
 from ongpu.probe.section import Section
+from ongpu.probe.smi_text import PERMISSION, mib, mig_devices, settings, switch, value, virtualization
 from ongpu.probe.values import to_float, to_int
 
 # Accepted by nvidia-smi 470, 535, 550, 580, 595 and 615 alike (reference: `nvidia-smi --help-query-gpu`; tried with
@@ -19,10 +19,14 @@ _COMMON = (
     "index,uuid,pci.bus_id,driver_version,vbios_version,persistence_mode,mig.mode.current,compute_mode,memory.total,"
     "memory.used,memory.free,utilization.gpu,power.draw,power.limit,temperature.gpu,clocks.sm,clocks.max.sm,clocks.mem,"
     "clocks.max.mem,clocks_throttle_reasons.active,pcie.link.gen.current,pcie.link.gen.max,pcie.link.width.current,"
-    "pcie.link.width.max,ecc.errors.uncorrected.volatile.total"
+    "pcie.link.width.max,ecc.errors.uncorrected.volatile.total,power.default_limit,power.min_limit,power.max_limit,"
+    "ecc.mode.current,ecc.mode.pending,mig.mode.pending"
 )
+SINCE_535 = "gsp.mode.current,fabric.state,fabric.status"
+SINCE_570 = "gpu_recovery_action"  # its change log says 565, the oldest that was tried is 580
 CORE = f"{_COMMON},name"
 FIELDS = f"{_COMMON},compute_cap,name"  # compute_cap since 510
+ASKED = (FIELDS, f"{SINCE_535},{FIELDS}", f"{SINCE_570},{SINCE_535},{FIELDS}")
 APPS = "pid,gpu_uuid,used_gpu_memory,process_name"
 CHILD = "ongpu-nvml"  # the name of the process in which probe/local.py asks NVML
 LIMIT = 20  # seconds; a GPU that nobody keeps initialised takes 1 to 3 to wake, one after the other
@@ -47,31 +51,40 @@ smi() {{ bound {LIMIT} nvidia-smi "$@"; }}
 gpus() {{ smi --query-gpu="$1" --format=csv,noheader,nounits; }}
 apps() {{ smi --query-compute-apps={APPS} --format=csv,noheader,nounits; }}
 banner() {{ smi; }}
-{HUNG}rest() {{ p apps apps | {{ p banner banner; cat; }}; }}
+{HUNG}mig() {{ smi -L | grep -E '^ *(GPU|MIG) '; }}
+licence() {{ smi -q | grep -E '^ +(Virtualization Mode|License Status) +:'; }}
+rest() {{
+  p apps apps | {{ p banner banner; cat; }}
+  # Asked only where there is something to see: MIG instances, the licence daemon of a vGPU guest.
+  set -- /proc/driver/nvidia/capabilities/gpu*/mig/gi*
+  if [ -e "$1" ]; then p mig mig; else p nomig printf 'no\n'; fi
+  if have nvidia-gridd; then p licence licence; else p nogridd printf 'no\n'; fi
+}}
 if ! need gpus nvidia-smi; then :
 elif [ ! -e /sys/module/nvidia ] && [ ! -e /proc/driver/nvidia/version ] && [ ! -e /dev/dxg ]; then
   p unloaded printf 'no\n'
 elif old=$(hung) && [ -n "$old" ]; then
   p hung printf '%s\n' $old
 else
-  p gpus gpus {FIELDS}
-  case $P in
-    0) rest ;;
-    2) p core gpus {CORE} && rest ;;
-  esac
+  fields={FIELDS}; branch=
+  [ -r /sys/module/nvidia/version ] && read -r branch </sys/module/nvidia/version; branch=${{branch%%.*}}
+  case $branch in ''|*[!0-9]*) branch=0 ;; esac
+  [ "$branch" -lt 535 ] || fields={SINCE_535},$fields
+  [ "$branch" -lt 570 ] || fields={SINCE_570},$fields
+  p asked printf '%s\n' "$fields"
+  p gpus gpus "$fields"
+  [ "$P" != 2 ] || p plain gpus {FIELDS}
+  [ "$P" != 2 ] || p core gpus {CORE}
+  [ "$P" != 0 ] || rest
 fi
 """
 
 NOT_RUN = "nvidia-smi was not asked: the kernel module nvidia is not loaded"
 _LOOK = "look for a hung driver: dmesg, ps (state D)"
-_PERMISSION = "run the probe as root (sudo), or let the user read and write /dev/nvidia*"
 # | NVIDIA-SMI 550.163.01             Driver Version: 550.163.01     CUDA Version: 12.4     |
 # | NVIDIA-SMI 615.71.09              KMD Version: 615.71.09         CUDA UMD Version: 13.4 |     since 610
 _CUDA = re.compile(r"CUDA (?:UMD )?Version: *(\d{1,3}\.\d{1,3})\b")
 _NO_DEVICES = re.compile(r"^No devices were found", re.MULTILINE)
-# The words of "this GPU has no such thing"; every other [word] is trouble: [Unknown Error], [GPU is lost], …
-_HAS_NONE = {"n/a", "not supported", "function not found", "not available"}
-_MIB = 1024 * 1024
 
 
 def parse(output: Output) -> Known[Nvml] | Absent | Unreadable:
@@ -80,8 +93,8 @@ def parse(output: Output) -> Known[Nvml] | Absent | Unreadable:
         return Known(_silent(9, NOT_RUN), "/sys/module/nvidia")
     if waits := hung(output):
         return waits
-    core = "core" in output.parts
-    part = output["core" if core else "gpus"]
+    name = next(name for name in ("core", "plain", "gpus") if name in output.parts or name == "gpus")
+    part = output[name]
     if part.missing:
         return Absent("nvidia-smi is not installed")
     if part.rc is None and not output.parts:
@@ -104,7 +117,10 @@ def parse(output: Output) -> Known[Nvml] | Absent | Unreadable:
         )
     if part.rc != 0:
         return Known(_silent(part.rc, words), "nvidia-smi")
-    return Known(_spoken(output, part, CORE if core else FIELDS), "nvidia-smi")
+    asked = {"core": CORE, "plain": FIELDS, "gpus": output["asked"].text.strip() or FIELDS}[name]
+    if asked not in (CORE, *ASKED):
+        return Unreadable(f"nvidia-smi: the question arrived damaged: {asked[:80]!r}")
+    return Known(_spoken(output, part, asked), "nvidia-smi")
 
 
 def hung(output: Output) -> Unreadable | None:
@@ -121,7 +137,7 @@ def _silent(code: int, words: str) -> Nvml:
 
 
 def _allow(code: int) -> str:
-    return _PERMISSION if code == 4 else ""
+    return PERMISSION if code == 4 else ""
 
 
 def _spoken(output: Output, part: Part, fields: str) -> Nvml:
@@ -129,11 +145,12 @@ def _spoken(output: Output, part: Part, fields: str) -> Nvml:
     gpus: list[Gpu] = []
     drivers: list[str] = []
     trouble = ""
+    mig = mig_devices(output)
     for line in part.lines:
         if line.startswith("WARNING"):
             continue
         row = _row(line, fields)
-        gpu = _gpu(row) if row else None
+        gpu = _gpu(row, mig) if row else None
         if row is None or gpu is None:
             trouble = trouble or f"nvidia-smi: unexpected line {line[:200]!r}"
         else:
@@ -141,7 +158,8 @@ def _spoken(output: Output, part: Part, fields: str) -> Nvml:
             drivers.append(row["driver_version"])
     if not gpus and not trouble:
         trouble = "nvidia-smi: exit 0 and no output"
-    driver = _value(drivers[0], str) if drivers else Unreadable(trouble)
+    driver = value(drivers[0], str) if drivers else Unreadable(trouble)
+    mode, license_ = virtualization(output)
     return Nvml(
         exit_code=0,
         message=" ".join(warnings)[:500],
@@ -149,6 +167,8 @@ def _spoken(output: Output, part: Part, fields: str) -> Nvml:
         cuda_version=_cuda(output["banner"]),
         gpus=Unreadable(trouble) if trouble else Known(tuple(gpus), "nvidia-smi"),
         processes=_processes(output["apps"]),
+        virtualization=mode,
+        license=license_,
     )
 
 
@@ -165,7 +185,7 @@ def _row(line: str, asked: str) -> dict[str, str] | None:
     return dict(zip(fields, [*values[:last], ", ".join(values[last:])], strict=True))
 
 
-def _gpu(row: dict[str, str]) -> Gpu | None:
+def _gpu(row: dict[str, str], mig: dict[str, tuple[str, ...]] | Unreadable) -> Gpu | None:
     index, address = to_int(row["index"]), pci_address(row["pci.bus_id"])
     if index is None or address is None or not row["uuid"].startswith("GPU-"):
         return None
@@ -175,55 +195,35 @@ def _gpu(row: dict[str, str]) -> Gpu | None:
             uuid=row["uuid"],
             name=row["name"],
             pci_address=address,
-            compute_capability=_value(row.get("compute_cap", "[N/A]"), _capability),
-            persistence=_value(row["persistence_mode"], _switch),
-            mig=_value(row["mig.mode.current"], _switch),
-            compute_mode=_value(row["compute_mode"], str),
-            vbios=_value(row["vbios_version"], str),
+            compute_capability=value(row.get("compute_cap", "[N/A]"), _capability),
+            persistence=value(row["persistence_mode"], switch),
+            mig=value(row["mig.mode.current"], switch),
+            compute_mode=value(row["compute_mode"], str),
+            vbios=value(row["vbios_version"], str),
         ),
         memory=GpuMemory(
-            total_bytes=_value(row["memory.total"], _mib),
-            used_bytes=_value(row["memory.used"], _mib),
-            free_bytes=_value(row["memory.free"], _mib),
+            total_bytes=value(row["memory.total"], mib),
+            used_bytes=value(row["memory.used"], mib),
+            free_bytes=value(row["memory.free"], mib),
         ),
         performance=GpuPerformance(
-            utilization_percent=_value(row["utilization.gpu"], to_int),
-            power_watts=_value(row["power.draw"], to_float),
-            power_limit_watts=_value(row["power.limit"], to_float),
-            temperature_c=_value(row["temperature.gpu"], to_int),
-            sm_clock_mhz=_value(row["clocks.sm"], to_int),
-            max_sm_clock_mhz=_value(row["clocks.max.sm"], to_int),
-            memory_clock_mhz=_value(row["clocks.mem"], to_int),
-            max_memory_clock_mhz=_value(row["clocks.max.mem"], to_int),
-            throttle=_value(row["clocks_throttle_reasons.active"], to_int),
-            pcie_generation=_value(row["pcie.link.gen.current"], to_int),
-            pcie_max_generation=_value(row["pcie.link.gen.max"], to_int),
-            pcie_width=_value(row["pcie.link.width.current"], to_int),
-            pcie_max_width=_value(row["pcie.link.width.max"], to_int),
-            uncorrected_ecc=_value(row["ecc.errors.uncorrected.volatile.total"], to_int),
+            utilization_percent=value(row["utilization.gpu"], to_int),
+            power_watts=value(row["power.draw"], to_float),
+            power_limit_watts=value(row["power.limit"], to_float),
+            temperature_c=value(row["temperature.gpu"], to_int),
+            sm_clock_mhz=value(row["clocks.sm"], to_int),
+            max_sm_clock_mhz=value(row["clocks.max.sm"], to_int),
+            memory_clock_mhz=value(row["clocks.mem"], to_int),
+            max_memory_clock_mhz=value(row["clocks.max.mem"], to_int),
+            throttle=value(row["clocks_throttle_reasons.active"], to_int),
+            pcie_generation=value(row["pcie.link.gen.current"], to_int),
+            pcie_max_generation=value(row["pcie.link.gen.max"], to_int),
+            pcie_width=value(row["pcie.link.width.current"], to_int),
+            pcie_max_width=value(row["pcie.link.width.max"], to_int),
+            uncorrected_ecc=value(row["ecc.errors.uncorrected.volatile.total"], to_int),
         ),
+        settings=settings(row, mig),
     )
-
-
-def _value(text: str, convert: Callable[[str], T | None]) -> Reading[T]:
-    """[N/A]   [Not Supported]   [Function Not Found]   [Unknown Error]   [GPU is lost]   [GPU requires reset]"""
-    text = text.strip()
-    word = text.removeprefix("[").removesuffix("]")
-    if word.lower() in _HAS_NONE:
-        return Absent(f"nvidia-smi: {text}")
-    if text.startswith("[") or not text or "ERR!" in text:
-        return Unreadable(f"nvidia-smi: {text or 'no value'}", _allow(4) if "ermission" in text else "")
-    value = convert(text)
-    return Unreadable(f"nvidia-smi: unexpected value {text[:80]!r}") if value is None else Known(value, "nvidia-smi")
-
-
-def _mib(text: str) -> int | None:
-    value = to_int(text)
-    return None if value is None or value < 0 else value * _MIB
-
-
-def _switch(text: str) -> bool | None:
-    return {"Enabled": True, "Disabled": False}.get(text)
 
 
 def _capability(text: str) -> str | None:
@@ -246,7 +246,7 @@ def _processes(apps: Part) -> Reading[tuple[GpuProcess, ...]]:
         pid = to_int(row["pid"]) if row else None
         if row is None or pid is None:
             return Unreadable(f"nvidia-smi --query-compute-apps: unexpected line {line[:200]!r}")
-        used = _value(row["used_gpu_memory"], _mib)
+        used = value(row["used_gpu_memory"], mib)
         processes.append(GpuProcess(pid=pid, name=row["process_name"], gpu_uuid=row["gpu_uuid"], used_bytes=used))
     return Known(tuple(processes), "nvidia-smi")
 

@@ -13,6 +13,7 @@
  *     module/bound         PCI addresses of the GPUs that it drives; missing = all
  *     module/uvm           exists while nvidia_uvm is loaded
  *     procs/PID            GPU memory that process PID holds, see lab_processes()
+ *     fabric               exists while fabric manager has set the NVSwitches up
  *     set/gpuN.KEY         a value that was set through NVML; lost on reboot as on a real host
  */
 #ifndef ONGPU_LAB_H
@@ -52,6 +53,9 @@ const char *lab_gpu_get(const struct lab_gpu *gpu, const char *key, const char *
 int lab_gpu_set(const struct lab_gpu *gpu, const char *key, const char *value);
 
 void lab_compute_capability(const struct lab_gpu *gpu, int *major, int *minor);
+
+/* The state of the NVSwitch fabric, as `STATE,STATUS` of NVML. `fabric = nvswitch` is ready while fabric manager runs. */
+const char *lab_fabric(const struct lab_gpu *gpu);
 
 /* 1 and the version of the loaded kernel module, or 0. */
 int lab_module_version(char *version, size_t size);

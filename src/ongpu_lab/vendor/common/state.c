@@ -34,6 +34,16 @@ int lab_module_version(char *version, size_t size)
     return found;
 }
 
+const char *lab_fabric(const struct lab_gpu *gpu)
+{
+    char path[256];
+    const char *value = lab_gpu_get(gpu, "fabric", "0,0");
+    if (strcmp(value, "nvswitch") != 0)
+        return value;
+    snprintf(path, sizeof path, "%s/fabric", lab_run_dir());
+    return access(path, F_OK) == 0 ? "3,0" : "2,0";
+}
+
 int lab_uvm_loaded(void)
 {
     char path[256];

@@ -21,6 +21,7 @@ enum {
     NOT_INITIALIZED = 3,
     NO_DEVICE = 100,
     INVALID_DEVICE = 101,
+    SYSTEM_NOT_READY = 802,
     SYSTEM_DRIVER_MISMATCH = 803,
     UNKNOWN = 999,
 };
@@ -127,6 +128,11 @@ CUDA_API cuInit(unsigned flags)
         lab_modprobe("-c=0", "-u");
     if (!lab_uvm_loaded() || lab_node("nvidia-uvm", -1))
         return UNKNOWN;
+    for (int i = 0; i < visible_count; i++) {
+        char state = *lab_fabric(visible[i]);
+        if (state == '1' || state == '2')
+            return SYSTEM_NOT_READY;
+    }
     initialized = 1;
     return SUCCESS;
 }
@@ -339,7 +345,7 @@ static const struct error errors[] = {
     {NOT_INITIALIZED, "CUDA_ERROR_NOT_INITIALIZED", "initialization error"},
     {NO_DEVICE, "CUDA_ERROR_NO_DEVICE", "no CUDA-capable device is detected"},
     {INVALID_DEVICE, "CUDA_ERROR_INVALID_DEVICE", "invalid device ordinal"},
-    {802, "CUDA_ERROR_SYSTEM_NOT_READY", "system not yet initialized"},
+    {SYSTEM_NOT_READY, "CUDA_ERROR_SYSTEM_NOT_READY", "system not yet initialized"},
     {SYSTEM_DRIVER_MISMATCH, "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH",
      "system has unsupported display driver / cuda driver combination"},
     {UNKNOWN, "CUDA_ERROR_UNKNOWN", "unknown error"},

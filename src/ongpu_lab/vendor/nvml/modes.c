@@ -30,6 +30,46 @@ NVML_API nvmlDeviceGetGspFirmwareVersion(device gpu, char *out)
     return nvml_copy(out, 80, nvml_driver_version);
 }
 
+/* fabric = STATE[,STATUS]: 0 no fabric, 1 not started, 2 in progress, 3 completed; the status is an NVML code.
+ * Without a value a GPU belongs to no NVSwitch fabric. */
+struct fabric_info {
+    unsigned char cluster[16];
+    result status;
+    unsigned clique;
+    unsigned char state;
+};
+
+NVML_API nvmlDeviceGetGpuFabricInfo(device gpu, struct fabric_info *out)
+{
+    unsigned state = 0, status = 0;
+    CHECK_DEVICE(gpu);
+    const char *value = lab_fabric(gpu);
+    sscanf(value, "%u,%u", &state, &status);
+    *out = (struct fabric_info){.status = (result)status, .state = (unsigned char)state};
+    return SUCCESS;
+}
+
+struct fabric_info_v {
+    unsigned version;
+    unsigned char cluster[16];
+    result status;
+    unsigned clique;
+    unsigned char state;
+    unsigned health;
+};
+
+NVML_API nvmlDeviceGetGpuFabricInfoV(device gpu, struct fabric_info_v *out)
+{
+    struct fabric_info info;
+    result code = nvmlDeviceGetGpuFabricInfo(gpu, &info);
+    if (code)
+        return code;
+    out->status = info.status;
+    out->state = info.state;
+    out->clique = 0;
+    return SUCCESS;
+}
+
 static result set(device gpu, const char *key, unsigned value)
 {
     char text[16];

@@ -215,6 +215,36 @@ static int recovery_action(device gpu, const char *argument, char *out, size_t s
     return code;
 }
 
+/* Argument: 0 lowest, 1 highest power limit. */
+static int power_range(device gpu, const char *which, char *out, size_t size)
+{
+    unsigned milliwatts[2] = {0, 0};
+    int code = nvml_call3("nvmlDeviceGetPowerManagementLimitConstraints", gpu, &milliwatts[0], &milliwatts[1]);
+    if (code == SUCCESS)
+        snprintf(out, size, "%u.%02u", milliwatts[*which == '1'] / 1000, milliwatts[*which == '1'] % 1000 / 10);
+    return code;
+}
+
+/* Argument: 0 state, 1 status. Written as by nvidia-smi 535 and 550: with the word before it, and two blanks. */
+static int fabric(device gpu, const char *which, char *out, size_t size)
+{
+    static const char *const states[] = {"N/A", "Not Started", "In Progress", "Completed"};
+    struct {
+        unsigned char cluster[16];
+        int status;
+        unsigned clique;
+        unsigned char state;
+    } info;
+    int code = nvml_call2("nvmlDeviceGetGpuFabricInfo", gpu, &info);
+    if (code)
+        return code;
+    if (*which == '0')
+        snprintf(out, size, "state  %s", states[info.state & 3]);
+    else
+        snprintf(out, size, "status %s", info.state != 3 ? "N/A" : info.status ? nvml_error(info.status) : "Success");
+    return SUCCESS;
+}
+
 static int now(device gpu, const char *argument, char *out, size_t size)
 {
     struct timeval time;
@@ -291,6 +321,10 @@ static const struct field fields[] = {
     {"power.limit", NULL, "W", watts, "nvmlDeviceGetPowerManagementLimit"},
     {"enforced.power.limit", NULL, "W", watts, "nvmlDeviceGetEnforcedPowerLimit"},
     {"power.default_limit", NULL, "W", watts, "nvmlDeviceGetPowerManagementDefaultLimit"},
+    {"power.min_limit", NULL, "W", power_range, "0"},
+    {"power.max_limit", NULL, "W", power_range, "1"},
+    {"fabric.state", NULL, "", fabric, "0"},
+    {"fabric.status", NULL, "", fabric, "1"},
     {"pcie.link.gen.current", NULL, "", number, "nvmlDeviceGetCurrPcieLinkGeneration"},
     {"pcie.link.gen.gpucurrent", NULL, "", number, "nvmlDeviceGetCurrPcieLinkGeneration"},
     {"pcie.link.gen.max", NULL, "", number, "nvmlDeviceGetMaxPcieLinkGeneration"},
