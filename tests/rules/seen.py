@@ -29,6 +29,13 @@ def blocks() -> list[Seen]:
     return found
 
 
+def recorded() -> list[tuple[str, dict[str, str]]]:
+    """Each recorded scenario: its service's variables, the lines that a snapshot's journal would keep, `/api/ps`."""
+    text = (FOLDER.parent.parent / "recordings" / "ollama-verdicts.txt").read_text(encoding="utf-8")
+    parts = (block.partition("\n") for block in text.split("### ")[1:])
+    return [(name, _pieces(body)) for name, _, body in parts]
+
+
 def _pieces(body: str) -> dict[str, str]:
     pieces: dict[str, list[str]] = {}
     kind = "paste"

@@ -8,6 +8,8 @@ import pytest
 
 from ongpu.rules.diagnose import diagnose
 from ongpu.rules.recognise import evidence_of
+from tests.rules.recorded_verdicts import RECORDED
+from tests.rules.seen import recorded
 
 RECORDINGS = Path(__file__).resolve().parent.parent / "recordings" / "ollama"
 # What the log alone can tell: the variable that did it is not in it. An empty tuple with `unknown`: no GPU was found,
@@ -16,7 +18,7 @@ EXPECTED: dict[str, tuple[str, tuple[str, ...]]] = {
     "vk-baseline": ("ok", ()),
     "debug-minus1": ("ok", ()),
     "log-colors-on": ("ok", ()),
-    "quiet-vulkan": ("ok", ()),
+    "quiet-vulkan": ("findings", ("placement-not-measured",)),
     "prefer-host-memory": ("ok", ()),
     "second-model-does-not-fit": ("ok", ()),
     "two-gpus-sched-spread": ("ok", ()),
@@ -32,7 +34,7 @@ EXPECTED: dict[str, tuple[str, tuple[str, ...]]] = {
     "num-parallel-4": ("findings", ("context-too-large",)),
     "n-gpu-layers-env": ("unknown", ()),
     "debug2-trace": ("unknown", ()),
-    "kv-cache-type-invalid": ("unknown", ()),
+    "kv-cache-type-invalid": ("findings", ("kv-cache-type-rejected",)),
     "quiet-cpu": ("unknown", ()),
 }
 
@@ -46,3 +48,16 @@ def test_the_scenario_gets_its_verdict(name: str) -> None:
     log = (RECORDINGS / name / "serve.log").read_bytes().decode("utf-8", "replace")
     found = diagnose(evidence_of({"ollama_log": log}))
     assert (found.verdict, tuple(finding.cause for finding in found.findings)) == EXPECTED[name]
+
+
+@pytest.mark.parametrize(("name", "evidence"), recorded(), ids=[name for name, _ in recorded()])
+def test_what_a_snapshot_would_hold_of_it_gets_the_verdict_too(name: str, evidence: dict[str, str]) -> None:
+    verdict, causes = RECORDED[name]
+    found = diagnose(evidence_of(evidence))
+    assert found.verdict == verdict
+    serious = [finding.cause for finding in found.findings if finding.severity != "info"]
+    assert serious[:1] in ([[cause] for cause in causes] or [[]])
+
+
+def test_every_expectation_has_a_recording() -> None:
+    assert {name for name, _ in recorded()} == set(RECORDED)

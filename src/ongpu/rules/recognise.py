@@ -35,7 +35,7 @@ _SIGNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("kernel", _any(
         r"NVRM", r"\bXid \(", r"nouveau (?:0000|[\w:.]+:)", r"nvidia-nvlink:", r"nvidia-uvm: ", r"AER: ",
         r"avc: +denied",
-        r"BAR \d+.*assign", r"module verification failed",
+        r"BAR \d+.*assign", r"module verification failed", r"nvidia-nvswitch\d*: ",
     )),
     ("log", _any(
         r"\blevel=[A-Z]+", r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ", r"\[GIN\]", r"\bggml_", r"\bllama_", r"\bllm_load",
@@ -55,6 +55,7 @@ _SIGNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         r"^\s*GPU \d+: ", r"^\s*MIG .* Device", r"No devices were found", r"device handle for GPU",
         r"^ *(?:Driver|CUDA|KMD) Version +:",
         r"^\s+[A-Z][\w ./()-]{2,60} +: ", r"^[A-Z][\w ./()-]{2,60} {2}: ", r"Product Name +:",
+        r"^(?:index|uuid|gpu_uuid|name|pid|timestamp|\w+\.[\w.]+)(?: \[[\w%/]{1,8}\])?, [a-z_.]+",
     )),
     ("call", _any(
         r"num_(?:ctx|gpu|batch|predict)", r"^\s*PARAMETER ", r"^\s*FROM \S", r"\"model\": ?\"",
@@ -71,7 +72,7 @@ _SIGNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         r"Kernel Module",
         r"nv_tegra_release", r"\bREVISION:", r"/lib/modules", r"^\s*blacklist ", r"/etc/fstab", r"noexec", r"insmod",
         r"^[crwx-]{10}.*nvidia", r"/dev/nvidia", r"getenforce", r"Enforcing", r"uname -", r"systemctl", r"Active: ",
-        r"rmmod", r"CUDA Capability", r"Kernel (?:driver in use|modules):",
+        r"rmmod", r"CUDA Capability", r"^\s*nvidia[\w-]*/\d[\w.]*[,:] ", r"Kernel (?:driver in use|modules):",
     )),
     ("package", _any(
         r"\b(?:pacman|dpkg|apt(?:-get)?|snap|rpm)\b", r"lib/ollama", r"lib(?:ggml|cu\w+|nvidia)[\w.-]*\.so", r"=> ",

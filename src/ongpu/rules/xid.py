@@ -86,9 +86,16 @@ _ROWS: tuple[tuple[tuple[int, ...], str, Action], ...] = (
     ((158,), "fatal timeout in the GPU", "reset GPU"),
     ((159,), "error on the link between CPU and GPU", "check hardware"),
     ((160, 161), "a channel was retired", "ignore"),
+    ((162, 163, 164), "power smoothing was switched", "ignore"),
+    ((165,), "power smoothing is worn out", "ignore"),
+    ((166, 170), "confidential computing message", "ignore"),
     ((167,), "fatal PCI Express timeout", "check hardware"),
     ((168,), "memory capacity is reduced until ECC is on or the host restarts", "reboot"),
+    ((169,), "security processor halted", "reset GPU"),
     ((171, 172), "detail of an uncorrectable memory error", "reset GPU"),
+    ((173, 174), "fatal error on the link between CPU and GPU", "reset GPU"),
+    ((175,), "memory subsystem error", "reset GPU"),
+    ((176,), "corrected PCI Express error", "ignore"),
 )  # fmt: skip
 TABLE: dict[int, Meaning] = {code: Meaning(text, action) for codes, text, action in _ROWS for code in codes}
 UNLISTED = Meaning("not in the catalogue", "check hardware")

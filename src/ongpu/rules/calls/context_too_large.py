@@ -54,7 +54,7 @@ RULE = Rule(
     severity="warning",
     check=check,
     needs=("log", "ps", "call"),
-    explains=("model-slightly-too-large", "model-too-large", "vram-oom"),
+    explains=("model-slightly-too-large", "model-too-large", "vram-oom", "single-gpu-chosen"),
     fires=(
         'level=INFO source=server.go:130 msg=offload library=cuda layers.requested=-1 layers.model=81 layers.offload=44 memory.available="[22.0 GiB 22.0 GiB]" memory.required.full="60.4 GiB" memory.required.kv="19.5 GiB" memory.weights.total="37.3 GiB"',
         "PARAMETER num_ctx 131072\ndeepseek-r1:32b    aaaaaaaaaaaa    65 GB     100% CPU     4 minutes from now",

@@ -30,6 +30,8 @@ def check(seen: Evidence) -> Hit | None:
         return proven(f"the default context of {default[0]} tokens does not fit beside the model", default[1], short)
     version = gpus.ollama_version(seen)
     runner, slots, told = settings.context(seen), settings.parallel(seen), seen.told(_TOLD)
+    if default:  # the server says its default, and it is a small one
+        return None
     one = slots is None or slots[0] == 1  # a runner's context is that of all its slots together
     if runner and one and runner[0] in _TIERS and (told or (version and version >= (0, 15, 5))):
         return likely(

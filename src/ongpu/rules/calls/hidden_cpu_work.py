@@ -13,8 +13,9 @@ References: llama.cpp load_tensors, llama_kv_cache and sched_reserve lines.
 
 from __future__ import annotations
 
-from ongpu.host.ollama_log import Load, loads
+from ongpu.host.ollama_log import Load
 from ongpu.rules.evidence import Evidence, words
+from ongpu.rules.facts import placement
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
 _CPU_CACHE = words(r"\bCPU KV buffer size", r"\bCPU RS buffer size")
@@ -23,7 +24,7 @@ _SPLITS = words(r"graph splits = \d+[^\n]{0,60}")
 
 
 def check(seen: Evidence) -> Hit | None:
-    for load in reversed(loads(line.text for line in seen.of("log"))):
+    for load in reversed(seen.once(placement.loads_of)):
         if load.offloaded and load.offloaded[0][0] == load.offloaded[0][1] and not load.interleaved:
             return _of(seen, load)
     return None
@@ -57,6 +58,7 @@ RULE = Rule(
     severity="warning",
     check=check,
     needs=("log",),
+    explains=("placement-not-measured",),
     fires=(
         _LOADED.format(cpu="20.42", gpu="2.42"),
         _LOADED.format(cpu="0.11", gpu="6.87") + "llama_kv_cache:        CPU KV buffer size =    12.00 MiB",

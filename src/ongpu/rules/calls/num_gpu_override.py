@@ -46,6 +46,8 @@ RULE = Rule(
         "context-too-large",
         "output-layer-too-large",
         "estimate-conservative",
+        "single-gpu-chosen",
+        "resident-neighbour",
     ),
     fires=(
         'level=INFO source=server.go:168 msg=offload library=cuda layers.requested=1 layers.model=33 layers.offload=1 memory.available="[22.0 GiB]"',

@@ -17,7 +17,7 @@ from ongpu.rules.facts import codes, gpus, placement, settings
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
 _UUID = words(r"(?:GPU|MIG)-[0-9a-f]{8}[0-9a-f-]{0,40}")
-_OVERRODE = words("user overrode visible devices[^\n]{0,120}(?:CUDA|NVIDIA)_VISIBLE_DEVICES[^\n]{0,120}")
+_OVERRODE = words("user overrode visible devices[^\n]{0,120}(?:CUDA|NVIDIA|GGML_VK)_VISIBLE_DEVICES[^\n]{0,120}")
 _NAMES = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
 
 
@@ -35,7 +35,10 @@ def check(seen: Evidence) -> Hit | None:
         nothing = placement.no_gpu(seen) or codes.cuda_codes(seen).get(100) or codes.cuda_codes(seen).get(101)
         if value.isdecimal() and nothing and (count := len(gpus.names(seen))) and int(value) >= count:
             return likely(f"{name}={value} names a GPU that is not here: there are {count}", setting.line, nothing)
-    if (line := seen.find(_OVERRODE)) and (nothing := placement.none_found(seen)):
+    vulkan = environment.get("OLLAMA_VULKAN")
+    off = vulkan is not None and vulkan.value.lower() in ("0", "false", "f")
+    line = next((hit.line for hit in seen.all(_OVERRODE) if not (off and "GGML_VK" in hit.line.text)), None)
+    if line and (nothing := placement.none_found(seen)):
         return likely("a variable limits the visible GPUs, and none was found", line, nothing)
     return None
 

@@ -47,6 +47,7 @@ RULE = Rule(
         "context-too-large",
         "num-parallel-too-high",
         "moe-overflow",
+        "draft-model",
         "model-slightly-too-large",
         "model-too-large",
     ),

@@ -45,6 +45,7 @@ RULE = Rule(
         "vram-oom",
         "output-layer-too-large",
         "context-too-large",
+        "resident-neighbour",
     ),
     fires=(
         'level=INFO source=types.go:131 msg="inference compute" id=GPU-1 library=cuda compute=8.9 name="NVIDIA GeForce RTX 4090" total="23.6 GiB" available="4.1 GiB"',

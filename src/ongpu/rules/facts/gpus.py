@@ -47,7 +47,7 @@ _MEMORY = re.compile(
     r"\b(\d{1,7})MiB */ *(\d{2,7})MiB *\|[^|\n]*?(\bDefault|E\. *Process|Exclusive_?Process|Prohibited)"
 )
 _ROW = re.compile(r"^\| +\d{1,2} {2,4}(\S[^|\n]*?) +(?:On|Off|N/A) +\|", re.MULTILINE)
-_LISTED = re.compile(r"^\s*GPU \d{1,2}: (.{3,80}?) \(UUID", re.MULTILINE)
+LISTED = re.compile(r"^\s*GPU \d{1,2}: (.{3,80}?) \(UUID", re.MULTILINE)
 _NAMED = re.compile(
     r'inference compute[^\n]{0,300} (?:description|name)="(?!cpu)([^"\n]{3,80})"|updating cuda memory data[^\n]{0,200} name="([^"\n]{3,80})"|\bDevice \d{1,2}: ([^,\n]{3,80}), compute'
 )
@@ -100,7 +100,7 @@ def smi_rows(seen: Evidence) -> list[SmiRow]:
 
 def names(seen: Evidence) -> list[tuple[str, Line]]:
     """GPU names from nvidia-smi's table, from `nvidia-smi -L`, and from Ollama's log."""
-    found = [(hit.match[1].strip(), hit.line) for pattern in (_ROW, _LISTED) for hit in seen.all(pattern)]
+    found = [(hit.match[1].strip(), hit.line) for pattern in (_ROW, LISTED) for hit in seen.all(pattern)]
     return found or [(next(name for name in hit.match.groups() if name), hit.line) for hit in seen.all(_NAMED)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ongpu.host.ollama_log import Load, loads
 from ongpu.host.ollama_log.text import size_bytes
 from ongpu.rules.evidence import Evidence, Line, words
 
@@ -106,6 +107,11 @@ def _offload(pairs: dict[str, str], line: Line) -> Offload:
         weights=size("memory.weights.total"), graph=size("memory.graph.full"),
         projector=size("projector.weights") + size("projector.graph"), line=line,
     )  # fmt: skip
+
+
+def loads_of(seen: Evidence) -> tuple[Load, ...]:
+    """Every load in the log, oldest first."""
+    return loads(line.text for line in seen.of("log"))
 
 
 def residents(seen: Evidence) -> list[Resident]:

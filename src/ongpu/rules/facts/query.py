@@ -13,8 +13,8 @@ _HEADER = re.compile(rf"^{_NAME}(?:, ?{_NAME}){{0,60}}$")
 # $ nvidia-smi --query-gpu=index,mig.mode.current --format=csv,noheader
 _ASKED = re.compile(r"--query-gpu[= ]([\w.,]{2,2000})[^\n]*noheader")
 _UNIT = re.compile(r" \[[\w%/]{1,8}\]$")
-# Fields that have no dot and are asked for alone.
-_ALONE = frozenset({"gpu_recovery_action", "compute_cap", "compute_mode", "pstate", "driver_version"})
+# Fields that have no dot in their name.
+_KNOWN = frozenset({"gpu_recovery_action", "compute_cap", "compute_mode", "pstate", "driver_version"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def _header(text: str) -> tuple[str, ...]:
     if len(text) > 2000 or not _HEADER.match(text):
         return ()
     names = tuple(_UNIT.sub("", name.strip()) for name in text.split(","))
-    return names if any("." in name for name in names) or names[0] in _ALONE else ()
+    return names if any("." in name or name in _KNOWN for name in names) else ()
 
 
 def first(seen: Evidence, name: str, values: re.Pattern[str]) -> Line | None:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from ongpu.host.ollama_log import Load
 from ongpu.host.ollama_log.text import size_bytes
 from ongpu.rules.evidence import Evidence, Line, words
 from ongpu.rules.facts import gpus, placement, settings
@@ -58,6 +59,12 @@ def shortage(seen: Evidence) -> Shortage | None:
         share, line = 1 - rows[-1].cpu_percent / 100, rows[-1].line
     else:
         return None
+    load = _load(seen, parts[-1][:2]) if parts else None
+    if load and load.buffers:
+        weights = load.mib("model", cpu=True) + load.mib("model", cpu=False)
+        kv = sum(buffer.mib for buffer in load.buffers if buffer.kind in ("KV", "RS"))
+        free = sum(device.free_mib for device in load.devices) * _MIB or _free(seen)
+        return Shortage(share, round(weights * _MIB), round(kv * _MIB), free, line, None)
     return Shortage(share, _sum(seen, _WEIGHTS), _sum(seen, _CACHE), _free(seen), line, None)
 
 
@@ -107,6 +114,11 @@ def neighbour(seen: Evidence) -> Line | None:
         if totals and short.available < 0.75 * sum(totals) and len(totals) == 1:
             return short.line
     return None
+
+
+def _load(seen: Evidence, layers: tuple[int, int]) -> Load | None:
+    """The last load in which so many layers were offloaded."""
+    return next((load for load in reversed(seen.once(placement.loads_of)) if layers in load.offloaded), None)
 
 
 def _free(seen: Evidence) -> int:

@@ -41,6 +41,7 @@ RULE = Rule(
     severity="warning",
     check=check,
     needs=("smi",),
+    explains=("gpu-needs-reset",),
     fires=("        Remapping Failure Occurred        : Yes", "            DRAM Uncorrectable            : 3"),
     quiet=("        Remapping Failure Occurred        : No\n            DRAM Uncorrectable            : 0",),
     unknown=("OLLAMA_HOST=0.0.0.0",),

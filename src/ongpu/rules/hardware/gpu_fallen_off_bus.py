@@ -41,6 +41,9 @@ RULE = Rule(
         "container-gpu-lost-cgroup",
         "driver-not-running",
         "nvidia-uvm-not-loaded",
+        "gpu-missing-from-driver",
+        "gpu-needs-reset",
+        "free-memory-not-read",
     ),
     commands=("sudo systemctl reboot",),
     fires=(

@@ -43,7 +43,7 @@ RULE = Rule(
     severity="critical",
     check=check,
     needs=("kernel",),
-    explains=("driver-regression", "driver-not-running"),
+    explains=("driver-regression", "driver-not-running", "gpu-missing-from-driver"),
     fires=(
         "NVRM: GPU 0000:01:00.0: RmInitAdapter failed! (0x22:0x56:762)\nNVRM: GPU 0000:01:00.0: rm_init_adapter failed, device minor number 0",
         "NVRM: This PCI I/O region assigned to your NVIDIA device is invalid:\nNVRM: BAR1 is 0M @ 0x0 (PCI:0000:01:00.0)",

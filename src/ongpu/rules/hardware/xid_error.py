@@ -18,7 +18,7 @@ from ongpu.rules.xid import HARMLESS, meaning, xids
 
 
 def check(seen: Evidence) -> Hit | None:
-    found = [xid for xid in xids(seen) if xid.code != 79]
+    found = [xid for xid in xids(seen) if xid.code not in (54, 79)]
     grave = [xid for xid in found if meaning(xid.code).action not in HARMLESS]
     if not grave:
         return None
@@ -39,6 +39,7 @@ RULE = Rule(
     severity="warning",
     check=check,
     needs=("kernel",),
+    explains=("gpu-needs-reset",),
     fires=(
         "NVRM: Xid (PCI:0000:01:00 GPU-I:05): 94, pid=7194, Contained: CE User Channel (0x9). RST: No, D-RST: No",
         "NVRM: Xid (PCI:0000:05:00): 119, Timeout waiting for RPC from GSP\nNVRM: Xid (PCI:0000:05:00): 154, GPU recovery action changed from 0x0 (None) to 0x1 (GPU Reset Required)",

@@ -53,7 +53,7 @@ RULE = Rule(
     severity="critical",
     check=check,
     needs=("container", "log", "smi"),
-    explains=("nvidia-uvm-not-loaded", "container-without-gpu", "container-no-device-nodes"),
+    explains=("nvidia-uvm-not-loaded", "container-without-gpu", "container-no-device-nodes", "free-memory-not-read"),
     commands=("docker restart ollama",),
     fires=(
         "root@0123456789ab:/# nvidia-smi\nFailed to initialize NVML: Unknown Error",

@@ -2,10 +2,9 @@
 
 What it means: The driver is loaded and finds no device, although the card is there and another branch worked.
 Why it matters: No program can use the GPU.
-How it comes about: A driver upgrade to a branch with a fault on this card, that dropped it, or of the wrong kernel
-  module flavour (the open module needs Turing or later).
-Fix: Go back to the branch that worked and hold it (or take the proprietary module for cards before Turing), then
-  restart.
+How it comes about: A driver upgrade to a branch that has a fault with this card, this kernel or this machine.
+Fix: Look at the kernel log for the reason (dmesg | grep -i nvrm). If it names none, go back to the branch that worked,
+  hold it, and restart.
 Fix safety: reboot.
 References: NVRM messages in the kernel log; NVIDIA's supported-gpus.json.
 """
@@ -14,12 +13,8 @@ from __future__ import annotations
 
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import codes, gpus, placement
-from ongpu.rules.rule import Hit, Rule, likely, possible, proven
+from ongpu.rules.rule import Hit, Rule, likely, possible
 
-_DROPPED = words(
-    "is not supported by the NVIDIA [^\n]{0,40}driver", "ignoring the legacy GPU", r"not supported by open nvidia\.ko",
-    "does not include the required GPU System Processor",
-)  # fmt: skip
 _OTHER_WORKED = words(
     r"(?:older|previous|earlier|old|other) (?:driver|branch|version)[^\n]{0,60}(?:work|fine|ok)", r"(?:downgrad|roll\w* ?back|revert)\w*[^\n]{0,80}(?:driver|\d{3}|work|fix)",
     r"(?:driver )?\d{3}[.\d]{0,10}[^\n]{0,30}works?\b", r"works?(?: fine)? (?:with|on) (?:driver )?\d{3}", "after (?:the |a )?(?:driver )?(?:update|upgrade)[^\n]{0,60}driver",
@@ -32,8 +27,6 @@ _WENT_BACK = words(
 
 
 def check(seen: Evidence) -> Hit | None:
-    if line := seen.find(_DROPPED):
-        return proven("this driver branch, or its kernel module's flavour, does not support the GPU", line)
     none = codes.nvml_codes(seen).get(6)
     if none is None:
         back, nothing = seen.told(_WENT_BACK), placement.no_gpu(seen)
@@ -54,7 +47,7 @@ RULE = Rule(
     needs=("smi", "kernel"),
     fires=(
         "No devices were found",
-        "NVRM: The NVIDIA GPU 0000:01:00.0 (PCI ID: 10de:1b80)\nNVRM: installed in this system is not supported by open nvidia.ko because it does not include the required GPU System Processor (GSP)",
+        "No devices were found\nDriver 570.133.07 works, 575.51.02 does not.",
     ),
     quiet=("GPU 0: NVIDIA GeForce RTX 4060 (UUID: GPU-00000001-aaaa-bbbb-cccc-000000000001)",),
     unknown=("OLLAMA_HOST=0.0.0.0",),

@@ -34,7 +34,13 @@ RULE = Rule(
     severity="critical",
     check=check,
     needs=("kernel", "system"),
-    explains=("driver-not-running", "gpu-absent", "nvidia-uvm-not-loaded", "gpu-init-failed-bios"),
+    explains=(
+        "driver-not-running",
+        "gpu-absent",
+        "nvidia-uvm-not-loaded",
+        "gpu-init-failed-bios",
+        "gpu-missing-from-driver",
+    ),
     fires=(
         "NVRM: The NVIDIA probe routine was not called for 3 device(s).",
         "\tKernel driver in use: nouveau",
