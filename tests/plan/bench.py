@@ -97,6 +97,7 @@ class Site:
     cuts: int = 0
     status: dict[str, int] = field(default_factory=dict)
     post: Callable[[str, bytes], bytes] = lambda path, body: b""
+    delete: int = 405  # status of DELETE
     requests: list[tuple[str, str, str]] = field(default_factory=list)
     url: str = ""
 
@@ -118,6 +119,12 @@ def serve(site: Site) -> Iterator[Site]:
             self.send_response(200)
             self.end_headers()
             self.wfile.write(answer)
+
+        def do_DELETE(self) -> None:
+            site.requests.append(("DELETE", self.path, ""))
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(site.delete)
+            self.end_headers()
 
         def _answer(self, *, body: bool) -> None:
             asked = self.headers.get("Range", "")

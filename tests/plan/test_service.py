@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from ongpu.host import paths
+from ongpu.host.paths import DERIVED as DERIVED_RECORD
 from ongpu.host.reading import Absent, Known, Unreadable
 from ongpu.host.system import KernelLine
 from ongpu.plan.types import Change, Drain, Interrupts, Limits, Put
@@ -228,6 +229,62 @@ def test_a_name_without_a_tag_is_latest() -> None:
     host = configured_host(spec(models={"nomic-embed-text": {}}))
     assert "nomic-embed-text:latest" in host.store
     assert planned(host, spec(models={"nomic-embed-text": {}})).empty
+
+
+DERIVED = {
+    "llama3.1:8b": {"context": 8192},
+    "mine": {"from": "llama3.1:8b", "context": 16384, "parameters": {"temperature": 0.2}},
+}
+
+
+def test_a_derived_model_is_made_once_and_anew_when_something_of_it_changes() -> None:
+    host, declared = configured_host(), spec(models=DERIVED)
+    (change,) = planned(host, declared).changes
+    assert change.summary == "make mine from llama3.1:8b: num_ctx 16384, temperature 0.2"
+    assert run(host, declared) == ""
+    assert planned(host, declared).empty
+    assert planned(host, declared).of("override").empty, "its context is its own, not the service's"
+    other = spec(models={**DERIVED, "mine": {**DERIVED["mine"], "parameters": {"temperature": 0.7}}})
+    (change,) = planned(host, other).changes
+    assert "anew: num_ctx 16384, temperature 0.7" in change.summary
+    host.store["llama3.1:8b"] = "c" * 64
+    assert planned(host, declared).changes, "its base has moved on"
+    assert run(host, declared) == ""
+    host.store["mine:latest"] = "e" * 64
+    assert planned(host, declared).changes, "somebody made it anew"
+    host.files.pop(DERIVED_RECORD)
+    (change,) = planned(host, declared).changes
+    assert "(ongpu did not make the one that is there)" in change.summary
+
+
+def test_the_base_of_a_derived_model_is_pulled_first() -> None:
+    host = configured_host(spec(models={"llama3.1:8b": None, "other": {}}))
+    declared = spec(models={"llama3.1:8b": None, "mine": {"from": "tiny"}})
+    assert [change.summary for change in planned(host, declared).of("models").changes] == [
+        "pull tiny",
+        "make mine from tiny: no parameters",
+    ]
+    assert run(host, declared) == ""
+
+
+def test_prune_removes_what_is_not_declared_and_not_loaded() -> None:
+    host = configured_host()
+    host.store |= {"old:latest": "b" * 64, "used:latest": "c" * 64, "base:latest": "d" * 64}
+    host.resident = ("used:latest",)
+    assert planned(host).empty, "only where the inventory says so"
+    declared = spec(ollama={"prune": True}, models={"mine": {"from": "base"}})
+    host_changes = [change.summary for change in planned(host, declared).of("models").changes]
+    assert host_changes == ["make mine from base: no parameters", "remove old:latest (5.0 GiB, not declared)"]
+    assert run(host, declared) == ""
+    assert set(host.store) == {"llama3.1:8b", "used:latest", "base:latest", "mine:latest"}
+    nothing = spec(ollama={"prune": True}, models={"llama3.1:8b": None})
+    assert not planned(host, nothing).of("models").changes, "nothing declared is no order to remove everything"
+
+
+def test_one_model_in_two_spellings_is_one() -> None:
+    host = configured_host()
+    declared = spec(models={"llama3.1:8b": None, "library/Llama3.1:8B": {"context": 8192}}, ollama={"prune": True})
+    assert planned(host, declared).of("models").empty
 
 
 def test_an_api_that_is_down_while_the_service_runs_is_unknown() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 
 import pytest
 
@@ -35,6 +37,11 @@ def pull(url: str, digest: str = "") -> Run:
         "pull",
         API=url,
         MODEL="llama3.1:8b",
+        NAME="llama3.1:8b",
+        TRIES="2",
+        PAUSE="0",
+        VERSION="0.32.15",
+        PROGRESS=f"/tmp/ongpu-test-{os.getpid()}/pull",
         BODY='{"model": "llama3.1:8b"}',
         DIGEST=digest,
         STORE="/",
@@ -68,8 +75,7 @@ def test_a_pull_that_ends_in_success(roomy: Bench, site: Site) -> None:
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (stream(MANIFEST, {"error": "pull model manifest: file does not exist"}), "Ollama says: pull model manifest: "),
-        (stream(MANIFEST, LAYER, {"error": "max retries exceeded"}), "Ollama says: max retries exceeded"),
+        (stream(MANIFEST, LAYER, {"error": "max retries exceeded"}), "Ollama says: max retries exceeded (2 tries; run"),
         (stream(MANIFEST, LAYER), "the pull ended before it was complete (curl 0): {"),
         (b"", "the pull ended before it was complete (curl 0): no answer"),
         (b"<html>proxy login</html>", "the pull ended before it was complete (curl 0): <html>"),
@@ -84,7 +90,8 @@ def test_everything_else_is_a_failure(roomy: Bench, site: Site, answer: bytes, s
 
 def test_an_API_that_is_down_is_named(roomy: Bench) -> None:
     said = roomy.run(pull("http://127.0.0.1:9"))
-    assert (said.code, said.reason) == (1, "the Ollama API at http://127.0.0.1:9 is down")
+    assert said.code == 1
+    assert said.reason.startswith("the Ollama API at http://127.0.0.1:9 is down (2 tries")
 
 
 def test_a_model_that_does_not_fit_on_the_disk_is_given_up_at_once(bench: Bench, site: Site) -> None:
@@ -120,3 +127,69 @@ def test_the_declared_digest_is_what_must_have_come(roomy: Bench, site: Site) ->
     assert said.reason == f"the registry's llama3.1:8b is sha256:{DIGEST}, the inventory says sha256:{'b' * 64}"
     del site.files["/api/tags"]
     assert "is sha256:unknown" in roomy.run(pull(site.url, DIGEST)).reason
+
+
+# Words of Ollama 0.33.0 (recorded), and what an operator reads.
+FINAL = {
+    "pull model manifest: file does not exist": "the registry knows no model llama3.1:8b: check its name and its tag",
+    "file does not exist": "the registry has no such file as llama3.1:8b names",
+    'pull model manifest: 412: {"errors":[{"code":"X","message":"requires a newer version of Ollama"}]}': (
+        "llama3.1:8b needs a newer Ollama than 0.32.15: raise ollama.release (the registry says: "
+    ),
+    'pull model manifest: realm host "" does not match original host "127.0.0.1:41225"': (
+        "the registry does not let this host pull llama3.1:8b"
+    ),
+    "write /store/blobs/sha256-fe05-partial: no space left on device": (
+        "disk full: / has no room for the rest of llama3.1:8b; what has come stays"
+    ),
+    "this model requires MLX support, but the MLX runtime is not available": "llama3.1:8b is a safetensors model",
+    "http: no Location header in response": "the registry cannot serve Ollama",
+}
+AGAIN = {
+    'pull model manifest: Get "http://r.invalid/v2/": dial tcp: lookup r.invalid: no such host': (
+        "the registry cannot be reached from this host: "
+    ),
+    'pull model manifest: 500: {"errors": []}': "the registry is down: ",
+    "digest mismatch, file must be downloaded again: want 55, got 11": "what came of llama3.1:8b was damaged",
+    "max retries exceeded: unexpected EOF": "Ollama says: max retries exceeded",
+}
+
+
+@pytest.mark.parametrize("words", FINAL)
+def test_what_no_other_try_can_change_is_said_at_once(roomy: Bench, site: Site, words: str) -> None:
+    site.post = lambda path, body: stream(MANIFEST, {"error": words})
+    said = roomy.run(pull(site.url))
+    assert said.code == 1
+    assert said.reason.startswith(FINAL[words])
+    assert len(site.requests) == 1
+
+
+@pytest.mark.parametrize("words", AGAIN)
+def test_what_may_pass_is_tried_again_but_not_for_ever(roomy: Bench, site: Site, words: str) -> None:
+    site.post = lambda path, body: stream(MANIFEST, {"error": words})
+    said = roomy.run(pull(site.url))
+    assert said.code == 1
+    assert said.reason.startswith(AGAIN[words])
+    assert said.reason.endswith("(2 tries; run again to go on from what has come)")
+    assert len(site.requests) == 2
+
+
+def after_one_failure(answer: bytes) -> Callable[[str, bytes], bytes]:
+    answers = iter([stream(MANIFEST, LAYER, {"error": "max retries exceeded: unexpected EOF"}), answer])
+    return lambda path, body: next(answers)
+
+
+def test_a_second_try_that_succeeds_is_a_success(roomy: Bench, site: Site) -> None:
+    site.post = after_one_failure(GOOD)
+    said = roomy.run(pull(site.url))
+    assert said.code == 0
+    assert said.reason == "Ollama says: max retries exceeded: unexpected EOF"
+
+
+def test_progress_is_one_line_in_a_file_that_goes_with_the_pull(roomy: Bench, site: Site) -> None:
+    roomy.fake("mv", 'cat "$2"; exec /bin/mv "$@"')
+    site.post = lambda path, body: GOOD
+    said = roomy.run(pull(site.url))
+    assert roomy.calls("mv")
+    assert not os.path.exists(roomy.calls("mv")[0].split()[-1])
+    assert said.code == 0

@@ -450,10 +450,24 @@ class World:
                 if value["VERB"]:
                     self._start()
             case "pull":
-                name = value["MODEL"]
+                name = value["NAME"]
                 self.store[name] = self.registry.get(name, "a" * 64)
+            case "make":
+                self._make(value)
+            case "remove":
+                assert value["NAME"] not in self.resident
+                del self.store[value["NAME"]]
             case _:
                 raise AssertionError(f"what does this do? {what}")
+
+    def _make(self, value: dict[str, str]) -> None:
+        assert value["BASE"] in self.store
+        digest = hashlib.sha256((value["BODY"] + self.store[value["BASE"]]).encode()).hexdigest()
+        self.store[value["NAME"]] = digest
+        old = self.files.get(paths.DERIVED, ("", ""))[0].splitlines()
+        kept = [line for line in old if line and not line.startswith(("#", value["NAME"] + " "))]
+        line = f"{value['NAME']} {digest} {value['DEFINITION']} {self.store[value['BASE']]}"
+        self.files[paths.DERIVED] = ("\n".join([f"# {paths.HEADER}", *kept, line]) + "\n", "0644")
 
     def _install(self, value: dict[str, str]) -> None:
         for word in value["INSTALL"].split():

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ongpu.engine.cell import Trouble
+from ongpu.engine.progress import told
 from ongpu.engine.reboot import reboot
 from ongpu.engine.remote import run_script
 from ongpu.engine.steps import build, outcome, seconds_of
@@ -52,7 +53,9 @@ def _groups(steps: tuple[Step, ...]) -> Iterator[list[Plain] | Drain | Reboot]:
 
 
 def _run(host: Host, steps: list[Plain]) -> Trouble | None:
-    answer = run_script(host, build(steps), seconds_of(steps))
+    files = [step.progress for step in steps if isinstance(step, Run) and step.progress]
+    with told(host, files[0] if files else ""):
+        answer = run_script(host, build(steps), seconds_of(steps))
     failed = outcome(steps, answer.text, answer.failure)
     if failed is None:
         return None

@@ -24,10 +24,10 @@ from ongpu.fit.description import Description
 from ongpu.fit.facts import InsufficientFacts
 from ongpu.fit.foreseen import Foreseen, of_beginning, of_show
 from ongpu.fit.manifest import MEDIA_TYPE, Manifest, parse, place_of
+from ongpu.host.model_name import full
 from ongpu.host.reading import Known, value_or_none
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.plan.endpoint import api_url
-from ongpu.plan.names import full_name
 from ongpu.probe import endpoint, frame
 from ongpu.probe.output import Output, Part
 from ongpu.probe.script import build
@@ -90,20 +90,19 @@ def foresee(host: Host, spec: HostSpec, snapshot: HostSnapshot) -> dict[str, For
     a host or a registry answers."""
     stored = _stored(snapshot)
     origin = {
-        name: name if full_name(name) in stored or not model.from_ else model.from_
-        for name, model in spec.models.items()
+        name: name if full(name) in stored or not model.from_ else model.from_ for name, model in spec.models.items()
     }
     asked = list(dict.fromkeys(origin.values()))
     known = " ".join(_fleet.headers)
-    lines = [_line(number, name, full_name(name) in stored, known) for number, name in enumerate(asked)]
+    lines = [_line(number, name, full(name) in stored, known) for number, name in enumerate(asked)]
     output = _ask(host, spec, snapshot, lines)
     if isinstance(output, str):
         return {name: Foreseen(why=output) for name in origin}
     found: dict[str, Foreseen] = {}
     longer: list[tuple[str, Manifest, int]] = []
     for number, name in enumerate(asked):
-        if full_name(name) in stored:
-            found[name] = _shown(name, output[f"show:{number}"], stored[full_name(name)])
+        if full(name) in stored:
+            found[name] = _shown(name, output[f"show:{number}"], stored[full(name)])
             continue
         found[name], manifest, more = _offered(name, output, number)
         if manifest and more:
@@ -258,7 +257,7 @@ def _last(part: Part) -> str:
 def _stored(snapshot: HostSnapshot) -> dict[str, int]:
     api = value_or_none(snapshot.api)
     models = value_or_none(api.models) if api else None
-    return {full_name(model.name): model.size_bytes for model in models or ()}
+    return {full(model.name): model.size_bytes for model in models or ()}
 
 
 def _environment(snapshot: HostSnapshot) -> Mapping[str, str]:

@@ -18,6 +18,7 @@ STOPPED_UNITS = f"{STATE_DIR}/stopped-units"  # those that hold the GPU and wait
 RELOAD_FAILED = f"{STATE_DIR}/reload-failed"  # the boot in which the module could not be unloaded
 REBOOTED = f"{STATE_DIR}/rebooted"  # what a reboot was made for, and in which boot it was ordered
 LAST_GOOD = f"{STATE_DIR}/last-good/50-ongpu.conf"  # the drop-in with which the service answered last
+DERIVED = f"{STATE_DIR}/derived-models"  # a line each: name, its digest, what it was made of, its base's digest
 
 APT_SOURCE = "/etc/apt/sources.list.d/ongpu-nvidia.sources"
 APT_PIN = "/etc/apt/preferences.d/ongpu-nvidia"
@@ -40,5 +41,6 @@ MANAGED = (
     STOPPED_UNITS,
     RELOAD_FAILED,
     REBOOTED,
+    DERIVED,
 )
 HEADER = "Managed by ongpu"

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from ongpu.host.model_name import full
 from ongpu.host.ollama import Model
 from ongpu.host.paths import ACCOUNT_HOME
 from ongpu.host.reading import value_or_none
 from ongpu.plan.context import Context
-from ongpu.plan.names import full_name
 
 
 def stored(context: Context, name: str) -> Model | None:
     """The model as it is in the store; None if it is not there, or that is not known."""
     api = value_or_none(context.snapshot.api)
     models = value_or_none(api.models) if api else None
-    return next((model for model in models or () if full_name(model.name) == full_name(name)), None)
+    return next((model for model in models or () if full(model.name) == full(name)), None)
 
 
 def directory(context: Context) -> str:

@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from ongpu.host import ollama_log
+from ongpu.host.model_name import full
 from ongpu.host.ollama import Process, Runner, Service
 from ongpu.host.reading import Known, value_or_none
 from ongpu.plan.context import Context
 from ongpu.plan.movers import movers
-from ongpu.plan.names import full_name
 
 # NVRM: API mismatch: the client 'nvidia-smi' (pid 4711)          then, in further lines, the two versions
 _REFUSED = re.compile(r"NVRM: API mismatch: the client '([^']*)' \(pid (\d{1,10})\)")
@@ -67,11 +67,11 @@ def _on_cpu(context: Context) -> list[str]:
     """Declared models that are resident without a byte on a GPU."""
     api = value_or_none(context.snapshot.api)
     loaded = value_or_none(api.loaded) if api else None
-    declared = {full_name(name) for name in context.spec.models}
+    declared = {full(name) for name in context.spec.models}
     return [
         model.name
         for model in loaded or ()
-        if full_name(model.name) in declared and model.size_bytes > 0 and model.size_vram_bytes == 0
+        if full(model.name) in declared and model.size_bytes > 0 and model.size_vram_bytes == 0
     ]
 
 

@@ -30,13 +30,15 @@ class Run:
     """A POSIX shell command line, run as root by `sh -c`. Idempotent, and safe to be killed and run again.
 
     `what` is said when it fails: "install nvidia-driver-cuda 580.95.05". `stdin` is sent on standard input
-    (long scripts and secrets: not in `ps`). `seconds` bounds it.
+    (long scripts and secrets: not in `ps`). `seconds` bounds it. `progress`: a file on the host whose one line says how
+    far it is, while it runs; empty = none.
     """
 
     command: str
     what: str
     stdin: str | None = None
     seconds: int = 600
+    progress: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

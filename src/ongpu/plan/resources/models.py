@@ -1,15 +1,17 @@
-"""The declared models are in the store, with the declared digest."""
+"""The declared models are in the store: pulled with the declared digest, or made from one that is there; and, where the
+inventory says `prune`, no others."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 
+from ongpu.host.model_name import full
 from ongpu.host.ollama import Model
 from ongpu.host.reading import Absent, Known, Unreadable, value_or_none
-from ongpu.plan import shell
-from ongpu.plan.context import Context, Halt, Later, Resource, because
+from ongpu.plan import derived, shell
+from ongpu.plan.context import Context, Halt, Later, Resource, because, known
 from ongpu.plan.endpoint import api_url
-from ongpu.plan.names import full_name
 from ongpu.plan.policy import is_running
 from ongpu.plan.release import install_of
 from ongpu.plan.resources.fit import foretold
@@ -19,17 +21,61 @@ from ongpu.plan.types import Change
 from ongpu.spec.model import ModelSpec
 
 PULL_SECONDS = 4 * 3600
+PULL_TRIES = 4
+PROGRESS = "/run/ongpu/pull"  # one line about the pull that runs now
 
 
 def _changes(context: Context) -> list[Change]:
     install_of(context)
     if not context.spec.models:
-        return []
+        return []  # nothing declared is no order to remove everything
     context.wait_for("fit")
     _wait_for_the_store(context)
-    present = {full_name(model.name): model for model in _store(context)}
-    found = (_change(context, name, spec, present.get(full_name(name))) for name, spec in context.spec.models.items())
-    return [change for change in found if change]
+    present = {full(model.name): model for model in _store(context)}
+    return [*_pulls(context, present), *_derived(context, present), *_prunes(context, present)]
+
+
+def _pulls(context: Context, present: Mapping[str, Model]) -> Iterator[Change]:
+    wanted = {name: spec for name, spec in context.spec.models.items() if not spec.from_}
+    declared = {full(name) for name in context.spec.models}
+    for spec in context.spec.models.values():
+        if spec.from_ and full(spec.from_) not in declared:
+            wanted.setdefault(spec.from_, ModelSpec())
+    found = (_change(context, name, spec, present.get(full(name))) for name, spec in wanted.items())
+    yield from (change for change in found if change)
+
+
+def _derived(context: Context, present: Mapping[str, Model]) -> Iterator[Change]:
+    models = {name: spec for name, spec in context.spec.models.items() if spec.from_}
+    found = (derived.change(context, name, spec, present) for name, spec in models.items())
+    yield from (change for change in found if change)
+
+
+def _prunes(context: Context, present: Mapping[str, Model]) -> Iterator[Change]:
+    """Only what is neither declared, nor a base of what is, nor loaded; asked again just before each is removed."""
+    if not context.spec.ollama.prune:
+        return
+    keep = {full(name) for name in context.spec.models}
+    keep |= {full(spec.from_) for spec in context.spec.models.values() if spec.from_}
+    api = value_or_none(context.snapshot.api)
+    loaded = known(api.loaded, "which models are in use") if api else ()
+    keep |= {full(model.name) for model in loaded}
+    for name, model in present.items():
+        if name not in keep:
+            yield _removal(context, model)
+
+
+def _removal(context: Context, model: Model) -> Change:
+    step = shell.run(
+        f"remove {model.name}",
+        "prune",
+        seconds=120,
+        API=api_url(context.spec.ollama.listen),
+        NAME=model.name,
+        BODY=json.dumps({"model": model.name}),
+    )
+    size = f"{model.size_bytes / 1024**3:.1f} GiB, not declared"
+    return Change(resource="models", summary=f"remove {model.name} ({size})", steps=(step,))
 
 
 def _wait_for_the_store(context: Context) -> None:
@@ -73,12 +119,18 @@ def _change(context: Context, name: str, spec: ModelSpec, model: Model | None) -
         f"pull {name}",
         "pull",
         seconds=PULL_SECONDS + 120,
+        progress=PROGRESS,
         API=api_url(context.spec.ollama.listen),
-        MODEL=full_name(name),
-        BODY=json.dumps({"model": full_name(name)}),
+        MODEL=name,
+        NAME=full(name),
+        BODY=json.dumps({"model": name}),
         DIGEST=digest,
         STORE=directory(context),
         SECONDS_LIMIT=str(PULL_SECONDS),
+        TRIES=str(PULL_TRIES),
+        PAUSE="3",
+        VERSION=context.spec.ollama.release,
+        PROGRESS=PROGRESS,
     )
     return Change(resource="models", summary=summary, steps=(step,), diff=foretold(context, name))
 

@@ -31,6 +31,6 @@ def script(*names: str, **variables: str) -> str:
     return f"{{\nset -eu\n{settings}{body}\n}} </dev/null\n"
 
 
-def run(what: str, *names: str, seconds: int = 600, **variables: str) -> Run:
+def run(what: str, *names: str, seconds: int = 600, progress: str = "", **variables: str) -> Run:
     """A step that runs such a script. It travels on standard input: long, and it may hold secrets."""
-    return Run(command="sh -s", what=what, stdin=script(*names, **variables), seconds=seconds)
+    return Run(command="sh -s", what=what, stdin=script(*names, **variables), seconds=seconds, progress=progress)
