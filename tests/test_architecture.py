@@ -20,8 +20,9 @@ MAY_IMPORT = {
     "proof": {"host"},
     "rules": {"host"},
     "report": {"host"},
+    "repair": {"rules", "plan", "spec", "host"},
     "history": {"host"},
-    "engine": {"plan", "spec", "host", "probe", "proof", "rules", "fit"},
+    "engine": {"plan", "spec", "host", "probe", "proof", "rules", "fit", "repair"},
     "facts": {"engine", "plan", "spec", "host", "probe"},
     "operations": {"engine", "plan", "spec", "host", "probe"},
     "deploys": {"operations", "engine", "plan", "spec", "host"},
@@ -37,12 +38,13 @@ MAY_IMPORT = {
         "rules",
         "report",
         "history",
+        "repair",
     },
     "cli": {"fleet", "deploys", "operations", "engine", "plan", "spec", "host", "probe", "proof", "rules", "report"}
     | {"history", "fit"},
 }
 TOP = {"errors", "resources"}
-PURE = ("host", "spec", "plan", "fit", "proof", "rules", "report", "probe")
+PURE = ("host", "spec", "plan", "fit", "proof", "rules", "repair", "report", "probe")
 IMPURE_FILES = {"spec/load.py", "probe/local.py"}
 IO_MODULES = {"pyinfra", "paramiko", "gevent", "socket", "subprocess", "urllib.request", "http.client", "time", "os"}
 

@@ -44,6 +44,7 @@ from ongpu.host.ollama import (
 from ongpu.host.reading import Absent, Known, Reading, Unreadable
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.host.system import KernelLine, KernelLog, ManagedFile, ManagedFiles, Package, Packages, System
+from ongpu.plan import fix_drop_in
 from ongpu.plan.distributions.apt import APT
 from ongpu.plan.types import Change, Drain, Put, Reboot, Remove, Step
 from ongpu.probe import systemd
@@ -90,6 +91,7 @@ class World:
     enabled: bool = False
     loaded_unit: bool = False
     loaded_drop_in: str = ""
+    loaded_fix: str = ""
     other_drop_ins: dict[str, dict[str, str]] = field(default_factory=dict)
     process: dict[str, str] | None = None  # environment
     exe: str = ""
@@ -201,9 +203,13 @@ class World:
         return found[1] if found else ""
 
     def _nodes(self) -> DeviceNodes:
-        node = DeviceNode(path="/dev/nvidia0", mode="0666", owner="root", group="root", major=195, minor=0)
+        names = {"nvidia0": 195, "nvidiactl": 195, **({"nvidia-uvm": 511} if self.uvm else {})}
+        nodes = tuple(
+            DeviceNode(path=f"/dev/{name}", mode="0666", owner="root", group="root", major=major, minor=0)
+            for name, major in names.items()
+        )
         return DeviceNodes(
-            nodes=(node,) if self.loaded else (),
+            nodes=nodes if self.loaded else (),
             service_user=Known("ollama", "test") if self.account is not None else Absent("there is no unit"),
             service_user_may_open=Known(True, "stat") if self.loaded else Absent("no nodes"),
         )
@@ -268,7 +274,7 @@ class World:
             sub_state="running" if running else "dead",
             enabled=("enabled" if self.enabled else "disabled") if fragment else "",
             fragment=fragment,
-            drop_ins=tuple(sorted([*self.other_drop_ins, *([paths.DROP_IN] if self.loaded_drop_in else [])])),
+            drop_ins=tuple(sorted([*self.other_drop_ins, *self._own_drop_ins()])),
             needs_reload=bool(fragment) and self.loaded_drop_in != self.files.get(paths.DROP_IN, ("", ""))[0],
             user="ollama" if fragment else "",
             group="ollama" if fragment else "",
@@ -283,6 +289,10 @@ class World:
             main=Known(self._process(), "/proc/725") if running else Absent("no main process"),
             runners=Known((self._runner(),) if running and self.resident else (), "/proc"),
         )
+
+    def _own_drop_ins(self) -> list[str]:
+        fix = [paths.FIX_DROP_IN] if self.loaded_fix else []
+        return [*([paths.DROP_IN] if self.loaded_drop_in else []), *fix]
 
     def _process(self) -> Process:
         return Process(
@@ -317,7 +327,8 @@ class World:
         merged: dict[str, str] = {}
         for path in sorted(texts):
             merged |= texts[path]
-        return merged
+        fix = fix_drop_in.parse(self.loaded_fix)  # it sorts after everybody's
+        return {name: value for name, value in (merged | dict(fix.values)).items() if name not in fix.unset}
 
     def _api(self) -> Reading[Api]:
         if self.process is None or self.api_is_down:
@@ -435,7 +446,7 @@ class World:
                 pass
             case "create":
                 self.account = ("ollama", "render", "video")
-            case "download":
+            case "download" | "find":
                 pass
             case "unpack":
                 self.kept.add(value["VERSION"])
@@ -521,13 +532,16 @@ class World:
     def _reload(self) -> None:
         self.loaded_unit = paths.UNIT_FILE in self.files
         self.loaded_drop_in = self.files.get(paths.DROP_IN, ("", ""))[0]
+        self.loaded_fix = self.files.get(paths.FIX_DROP_IN, ("", ""))[0]
 
     def _start(self) -> None:
         assert self.account is not None
         assert self.binary
         self.clock += timedelta(seconds=30)
         exe = self.binary[0] if self._program() == paths.BINARY else self._program()
-        self.process, self.exe, self.started = self.effective() | self.environment_file, exe, self.clock
+        unset = fix_drop_in.parse(self.loaded_fix).unset
+        environment = {k: v for k, v in (self.effective() | self.environment_file).items() if k not in unset}
+        self.process, self.exe, self.started = environment, exe, self.clock
         self.api_is_down = False
         self.runs = self.binary[1]
         self.resident, self.on_cpu = (), False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ongpu.errors import ConfigError, Exit
 from ongpu.fit.foreseen import Foreseen
-from ongpu.host.result import Finding, ModelResult, PlannedChange, Unknown
+from ongpu.host.result import Finding, ModelResult, PlannedChange, RuleFix, Unknown
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.plan.types import Interrupts
 from ongpu.spec import from_data
@@ -40,6 +40,7 @@ class Cell:
     changes: dict[tuple[str, str], PlannedChange] = field(default_factory=dict)
     foreseen: tuple[bool, Mapping[str, Foreseen]] | None = None  # of which phase (executing?), by declared name
     models: tuple[ModelResult, ...] = ()
+    fixes: dict[str, RuleFix] = field(default_factory=dict)  # rule -> what became of its repair
     gpus: Finding | Unknown | None = None  # what is wrong with the expected GPUs
     trouble: Trouble | None = None
     broken: bool = False  # an interrupting change, or the proof after it, failed: counted by the breaker

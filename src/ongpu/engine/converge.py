@@ -173,6 +173,11 @@ def _run_change(state: State, host: Host, change: Change) -> bool:
     return say(host, trouble.sentence, trouble.code)
 
 
+def note_change(cell: Cell, change: Change, done: bool) -> None:
+    """A change that was tried outside of an operation."""
+    _note(cell, change.resource, "change", change.summary, change, done=done)
+
+
 def refusal(host: Host, blocked: Blocked) -> FunctionCommand:
     """A command that fails this host with the reason of a refused part."""
     _note(cell_of(host), blocked.resource, "blocked", blocked.why)

@@ -45,6 +45,18 @@ def breaker(host: Host) -> str:
     return ""
 
 
+def rule_breaker(host: Host, rule: str) -> str:
+    """Why the repair of one rule is not tried on further hosts: it did not help, or did harm, on too many. Empty when
+    it may go on. The same share as for interruptions (`rollout.max_failures`)."""
+    total = len(hosts_of_run(host.state))
+    limit = share(spec_of(host).rollout.max_failures, total)
+    tried = [fix for other in host.state.inventory if (fix := cell_of(other).fixes.get(rule))]
+    bad = sum(fix.state in ("failing", "worse", "failed") for fix in tried)
+    if bad > limit:
+        return f"not tried: it did not repair {bad} of {total} hosts, and rollout.max_failures allows {limit}"
+    return ""
+
+
 def at_most(shares: Iterable[str], of: int) -> int:
     """The smallest of several shares, at least 1: how many hosts an operation may work on at the same time."""
     return max(1, min((share(text, of) for text in shares), default=of))

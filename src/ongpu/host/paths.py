@@ -6,6 +6,7 @@ UNIT = "ollama.service"
 UNIT_FILE = "/etc/systemd/system/ollama.service"
 DROP_IN_DIR = "/etc/systemd/system/ollama.service.d"
 DROP_IN = f"{DROP_IN_DIR}/50-ongpu.conf"
+FIX_DROP_IN = f"{DROP_IN_DIR}/zz-ongpu-fix.conf"  # by `ongpu fix`: after everybody's, so that it beats them
 
 RELEASES = "/opt/ongpu/ollama"  # one directory per version; `current` links to the one in use
 CURRENT = f"{RELEASES}/current"
@@ -25,6 +26,7 @@ APT_PIN = "/etc/apt/preferences.d/ongpu-nvidia"
 APT_KEYRING = "/etc/apt/keyrings/ongpu-nvidia.asc"
 MODULES_LOAD = "/etc/modules-load.d/ongpu-nvidia.conf"
 NOUVEAU_BLACKLIST = "/etc/modprobe.d/ongpu-nouveau.conf"
+MODULE_OPTIONS = "/etc/modprobe.d/ongpu-nvidia.conf"  # by `ongpu fix`
 
 ACCOUNT = "ollama"
 ACCOUNT_HOME = "/usr/share/ollama"
@@ -33,10 +35,12 @@ ACCOUNT_HOME = "/usr/share/ollama"
 MANAGED = (
     UNIT_FILE,
     DROP_IN,
+    FIX_DROP_IN,
     APT_SOURCE,
     APT_PIN,
     APT_KEYRING,
     MODULES_LOAD,
+    MODULE_OPTIONS,
     NOUVEAU_BLACKLIST,
     STOPPED_UNITS,
     RELOAD_FAILED,

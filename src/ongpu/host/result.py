@@ -14,6 +14,7 @@ from ongpu.errors import Exit, worst
 HostVerdict = Literal["ok", "findings", "failed", "refused", "unknown"]
 Severity = Literal["critical", "warning", "info"]
 Safety = Literal["safe", "restart", "reboot", "manual"]
+FixState = Literal["planned", "fixed", "failing", "worse", "unconfirmed", "failed", "refused", "manual"]
 ModelVerdict = Literal["verified", "not_verified", "disagreement", "unknown", "not_loaded"]
 WitnessSays = Literal["yes", "no", "silent"]
 AlertState = Literal["pending", "alert", "clearing"]
@@ -138,6 +139,24 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuleFix:
+    """What became of one finding in `ongpu fix`; `summary` says what is done for it, `why` how it ended.
+
+    `fixed`, `failing`: the same rule on a fresh look. `worse`: and the host is worse than before; undone as far as it
+    was ours. `unconfirmed`: done, but the look afterwards could not tell. `failed`: a step failed. `refused`: not
+    allowed now. `manual`: only a person can, with `commands`. `planned`: a dry run.
+    """
+
+    rule: str
+    cause: str
+    state: FixState
+    safety: Safety
+    summary: str
+    why: str = ""
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostResult:
     """Everything one run says about one host. `gpus` is a short text such as `2 x RTX 4060 8 GB`.
 
@@ -153,6 +172,7 @@ class HostResult:
     findings: tuple[Finding, ...] = ()
     unknowns: tuple[Unknown, ...] = ()
     changes: tuple[PlannedChange, ...] = ()
+    fixes: tuple[RuleFix, ...] = ()
     models: tuple[ModelResult, ...] = ()
     devices: tuple[Device, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from ongpu.host.reading import Reading
+
+# NVRM: loading NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  Release Build  (...)
+_LOADED = re.compile(r"NVRM: loading NVIDIA UNIX")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,3 +137,8 @@ class KernelLog:
     lines: tuple[KernelLine, ...]
     xids: tuple[Xid, ...]
     dropped: int = 0
+
+    @property
+    def module_loaded_at(self) -> datetime | None:
+        """When the NVIDIA module was loaded last in this boot; None if the line is gone."""
+        return max((line.at for line in self.lines if line.at and _LOADED.search(line.text)), default=None)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ongpu.host import suspects
 from ongpu.host.ollama import Service
-from ongpu.host.paths import DROP_IN, UNIT_FILE
+from ongpu.host.paths import DROP_IN, FIX_DROP_IN, UNIT_FILE
 from ongpu.plan.context import Context, Halt
 from ongpu.plan.release import unit_is_ours
 from ongpu.plan.secrets import shown
@@ -29,7 +29,7 @@ def require_none_in_units(context: Context, service: Service, declared: Mapping[
     """Raises Halt for a mover in the service's effective Environment=, with every file that can set it: systemd does
     not say which one does."""
     found = {name: value for name, value in movers(service.environment).items() if name not in declared}
-    files = [path for path in service.drop_ins if path != DROP_IN]
+    files = [path for path in service.drop_ins if path not in (DROP_IN, FIX_DROP_IN)]
     if service.fragment and not (service.fragment == UNIT_FILE and unit_is_ours(context)):
         files.append(service.fragment)
     if found:

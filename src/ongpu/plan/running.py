@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -17,8 +16,6 @@ from ongpu.plan.movers import require_none_in_files
 from ongpu.plan.release import Installed, installed
 from ongpu.plan.secrets import shown
 
-# NVRM: loading NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  Release Build  (...)
-_LOADED = re.compile(r"NVRM: loading NVIDIA UNIX")
 _OURS = ("OLLAMA_", "CUDA_", "LLAMA_ARG_", "GGML_")
 _TOLD_TO = timedelta(seconds=1)  # ExecMainStartTimestamp, as `systemctl show` prints it
 _RACE = timedelta(minutes=10)  # after this, whatever the boot loads is loaded
@@ -164,5 +161,4 @@ def _lost_the_race(context: Context, started: datetime) -> list[str]:
 def _module_loaded_at(context: Context) -> datetime | None:
     """The last time that the kernel said so in this boot; None if the line is gone or the log is closed to us."""
     log = value_or_none(context.snapshot.kernel_log)
-    times = [line.at for line in log.lines if line.at and _LOADED.search(line.text)] if log else []
-    return max(times, default=None)
+    return log.module_loaded_at if log else None

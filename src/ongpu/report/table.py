@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ongpu.host.result import FleetResult, HostResult, HostVerdict, ModelResult
-from ongpu.report import _findings
+from ongpu.report import _findings, _fixes
 from ongpu.report._text import columns, gib, number, percent, plural
 
 _WORST_FIRST: tuple[HostVerdict, ...] = ("failed", "findings", "refused", "unknown", "ok")
@@ -18,9 +18,10 @@ _MARK = {"change": "~", "deferred": "…", "blocked": "!"}
 def render(result: FleetResult) -> str:
     hosts = sorted(result.hosts, key=lambda host: (_WORST_FIRST.index(host.verdict), host.host))
     explain = result.command == "diagnose"
-    healthy = list(_healthy(hosts)) if explain else []
+    healthy = list(_healthy(hosts)) if result.command in ("diagnose", "fix") else []
     parts = [
         list(_changes(hosts)),
+        list(_fixes.lines(hosts)),
         list(_models(hosts)),
         list(_troubles(hosts, explain)),
         healthy,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 from ongpu.host.gpu import DeviceNodes, Gpu, KernelModule, Libraries, Nvml, PciGpu
 from ongpu.host.ollama import Api, Journal, LoadedModel, OllamaInstall, Service
@@ -23,6 +24,8 @@ from ongpu.rules.recognise import bounded, kind_of
 Lines = Iterator[tuple[Kind, str]]
 _MIB = 2**20
 _DRIVER = re.compile(r"nvidia-(?:driver|dkms|kernel|open)|kmod-nvidia|akmod-nvidia|linux-modules-nvidia")
+_OF_DRIVER = re.compile(r"NVRM|nvidia")
+_AT_BOOT = timedelta(minutes=10)
 # NVML's clock event reasons (nvml.h), in nvidia-smi's words.
 _REASONS = {
     0x4: "SW Power Cap",
@@ -152,8 +155,11 @@ def _gpu(gpu: Gpu) -> Lines:
 
 
 def _kernel_log(log: KernelLog) -> Lines:
+    """What the driver said before it was loaded last is over: a new load begins from a fresh state."""
     for line in log.lines:
-        yield "kernel", line.text
+        over = log.module_loaded_at and line.at and line.at < log.module_loaded_at and _OF_DRIVER.match(line.text)
+        if not over:
+            yield "kernel", line.text
 
 
 def _ollama(install: OllamaInstall) -> Lines:
@@ -203,9 +209,9 @@ def _journal(journal: Journal) -> Lines:
 
 
 def _started_too_early(snapshot: HostSnapshot) -> Line | None:
-    """The server's log of this start shows no GPU, and the driver shows one now."""
+    """The server's log of this start shows no GPU, the driver shows one now, and was loaded after it was started."""
     journal, nvml = value_or_none(snapshot.journal), value_or_none(snapshot.nvml)
-    if journal is None or nvml is None or not value_or_none(nvml.gpus):
+    if journal is None or nvml is None or not value_or_none(nvml.gpus) or not _driver_was_later(snapshot):
         return None
     found = [line for line in journal.lines if "inference compute" in line]
     if found and all("library=cpu" in line for line in found):
@@ -215,6 +221,20 @@ def _started_too_early(snapshot: HostSnapshot) -> Line | None:
             "journal and nvidia-smi",
         )
     return None
+
+
+def _driver_was_later(snapshot: HostSnapshot) -> bool:
+    """By the kernel's word; where that line is gone, a service that was started right at boot may have been too
+    early, one that was started later was not."""
+    service, system = value_or_none(snapshot.service), value_or_none(snapshot.system)
+    log = value_or_none(snapshot.kernel_log)
+    started = value_or_none(service.started_at) if service else None
+    booted = value_or_none(system.booted_at) if system else None
+    if started is None:
+        return True
+    if log and log.module_loaded_at:
+        return log.module_loaded_at >= started
+    return booted is None or started - booted <= _AT_BOOT
 
 
 def _not_built(snapshot: HostSnapshot) -> Line | None:

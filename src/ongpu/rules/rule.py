@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ongpu.host.result import Safety, Severity
+from ongpu.rules.action import Repair
 from ongpu.rules.evidence import Evidence, Kind, Line
 
 Certainty = Literal["proven", "likely", "possible"]
@@ -32,7 +33,8 @@ class Hit:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """`needs`: without evidence of any of these kinds, silence means unknown, not healthy. `explains`: slugs of
-    rules whose findings are symptoms of this one. `fires`, `quiet`, `unknown`: example evidence as it is pasted."""
+    rules whose findings are symptoms of this one. `fires`, `quiet`, `unknown`: example evidence as it is pasted.
+    `repair`: what `ongpu fix` does about it, within the class of its `Fix safety`; None = only a person can."""
 
     id: str
     slug: str
@@ -44,6 +46,7 @@ class Rule:
     unknown: tuple[str, ...]
     explains: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
+    repair: Repair | None = None
 
     def answer(self, seen: Evidence) -> Answer:
         """`quiet` only where there was something to look at."""

@@ -27,21 +27,28 @@ def _changes(context: Context) -> list[Change]:
         return []
     if not _VERSION.match(there.version):
         raise Halt("unsupported", f"ollama.release {there.version!r} is not a version such as 0.32.15")
-    steps: list[Run] = []
-    if not there.unpacked:
-        steps += _fetch(context, there.version, arch)
-    steps.append(
-        shell.run(
-            f"switch to ollama {there.version}",
-            "ollama-switch",
-            VERSION=there.version,
-            RELEASES=RELEASES,
-            CURRENT=CURRENT,
-            BINARY=BINARY,
-            BACKUPS=BACKUPS,
-        )
-    )
+    steps = [] if there.unpacked else _fetch(context, there.version, arch)
+    steps.append(_switch(there.version))
     return [Change(resource="ollama", summary=_summary(there), steps=tuple(steps))]
+
+
+def again(context: Context) -> Change:
+    """The declared release in place of what is there, complete or not. Raises Halt where it is not ours to install."""
+    version = installed(context).version
+    steps = (*_fetch(context, version, architecture(context)), _switch(version))
+    return Change(resource="ollama", summary=f"install ollama {version} again", steps=steps)
+
+
+def _switch(version: str) -> Run:
+    return shell.run(
+        f"switch to ollama {version}",
+        "ollama-switch",
+        VERSION=version,
+        RELEASES=RELEASES,
+        CURRENT=CURRENT,
+        BINARY=BINARY,
+        BACKUPS=BACKUPS,
+    )
 
 
 def _summary(there: Installed) -> str:

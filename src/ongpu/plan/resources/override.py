@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ongpu.host.ollama import Service
-from ongpu.host.paths import BINARY, DROP_IN, UNIT
-from ongpu.plan import environment
+from ongpu.host.paths import BINARY, DROP_IN, FIX_DROP_IN, UNIT
+from ongpu.plan import environment, fix_drop_in
 from ongpu.plan.context import Context, Halt, Resource
-from ongpu.plan.files import written
+from ongpu.plan.files import content_of, written
 from ongpu.plan.movers import require_none_in_units
 from ongpu.plan.release import exec_start_override, install_of, program, service_of
 from ongpu.plan.render import render
 from ongpu.plan.resources.unit import RELOAD
 from ongpu.plan.secrets import is_secret, shown
 from ongpu.plan.systemd import assignment
-from ongpu.plan.types import Change
+from ongpu.plan.types import Change, Remove, Step
 
 GPU_WAIT_SECONDS = 30
 
@@ -24,6 +24,8 @@ def _changes(context: Context) -> list[Change]:
     install_of(context)
     context.wait_for("fit")
     declared = environment.declared(context)
+    if stale := _stale_fix(context, declared):
+        return [stale]
     content = text(context, declared)
     mode = "0600" if any(is_secret(name, value) for name, value in declared.items()) else "0644"
     file = written(context, DROP_IN, content, mode)
@@ -49,6 +51,22 @@ def text(context: Context, declared: Mapping[str, str]) -> str:
         exec_start=exec_start_override(context, DROP_IN),
         wait_seconds=GPU_WAIT_SECONDS,
     )
+
+
+def _stale_fix(context: Context, declared: Mapping[str, str]) -> Change | None:
+    """The drop-in of `ongpu fix` beats ours: what it took away or set before this was declared has to go there."""
+    service = service_of(context)
+    if service is None or FIX_DROP_IN not in service.drop_ins:
+        return None
+    override = fix_drop_in.parse(content_of(context, FIX_DROP_IN))
+    kept = override.declared(declared)
+    if kept == override:
+        return None
+    steps: tuple[Step, ...] = (Remove(path=FIX_DROP_IN), RELOAD)
+    if not kept.empty:
+        put = written(context, FIX_DROP_IN, fix_drop_in.text(kept))
+        steps = (put.put, RELOAD) if put else (RELOAD,)
+    return Change(resource="override", summary=f"{FIX_DROP_IN}: leave declared variables alone", steps=steps)
 
 
 def _require_effective(service: Service, declared: Mapping[str, str]) -> None:

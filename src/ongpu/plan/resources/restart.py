@@ -10,7 +10,7 @@ from ongpu.host.ollama import Service
 from ongpu.host.paths import ACCOUNT, CURRENT, DROP_IN, LAST_GOOD, RELEASES, UNIT
 from ongpu.host.reading import value_or_none
 from ongpu.plan import shell
-from ongpu.plan.context import Context, Later, Resource
+from ongpu.plan.context import Context, Halt, Later, Resource
 from ongpu.plan.endpoint import api_url
 from ongpu.plan.environment import MARKER
 from ongpu.plan.policy import drained, may_restart, require_restart
@@ -43,6 +43,20 @@ def _changes(context: Context) -> list[Change]:
         step = _step(context, service, "", f"enable {UNIT} at boot")
         return [Change(resource="restart", summary=f"enable {UNIT} at boot", steps=(step,))]
     return []
+
+
+def restart_for(context: Context, why: str, stopped: tuple[Run, ...] = ()) -> Change:
+    """A restart that repairs what the plan itself does not see; `why` in a few words. `stopped` is run between stop
+    and start. Raises Halt where there is no service of ours to restart, or it may not be interrupted now."""
+    install_of(context)
+    service = service_of(context)
+    if service is None or not context.spec.ollama.manage:
+        raise Halt("refused", f"{why} needs a restart of {UNIT}, which ongpu does not manage on this host")
+    interrupts = Interrupts.RESTART if service.is_running else Interrupts.NONE
+    if interrupts:
+        require_restart(context, f"{why} needs a restart of {UNIT}")
+    steps: tuple[Step, ...] = (*drained(context), *stopped, _step(context, service, "restart", "restart ollama"))
+    return Change(resource="restart", summary=f"restart {UNIT}: {why}", steps=steps, interrupts=interrupts)
 
 
 def _start(context: Context, service: Service | None) -> list[Change]:

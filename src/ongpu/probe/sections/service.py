@@ -21,7 +21,7 @@ HARDENING = (
 )
 ASKED = (
     "LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,NeedDaemonReload,User,Group,ExecStart,"
-    "Environment,EnvironmentFiles,MainPID,ExecMainStartTimestamp,NRestarts,InvocationID"
+    "Environment,EnvironmentFiles,UnsetEnvironment,MainPID,ExecMainStartTimestamp,NRestarts,InvocationID"
 )
 
 # The answer is encoded because a value may hold UTF-8. TZ=UTC0: `--timestamp=unix` exists only since systemd 251.
@@ -73,7 +73,7 @@ def parse(output: Output) -> Known[Service] | Absent | Unreadable:
             user=values.get("User", ""),
             group=values.get("Group", ""),
             exec_start=systemd.command_line(values.get("ExecStart", "")),
-            environment=systemd.environment(values.get("Environment", "")),
+            environment=_environment(values),
             environment_files=systemd.environment_files(values.get("EnvironmentFiles", "")),
             properties=_properties(values),
             main_pid=main_pid,
@@ -143,6 +143,14 @@ def _runners(found: processes.Found | Unreadable, main: Reading[Process]) -> Rea
             return Known(processes.runners(found, None), "/proc")
         case Unreadable():
             return main
+
+
+def _environment(values: dict[str, str]) -> dict[str, str]:
+    """What is left of Environment= after UnsetEnvironment=, which systemd applies last (systemd.exec(5)): a name takes
+    the variable away whatever its value, NAME=VALUE only with that value."""
+    unset = set(systemd.words(values.get("UnsetEnvironment", "")))
+    declared = systemd.environment(values.get("Environment", ""))
+    return {name: value for name, value in declared.items() if not unset & {name, f"{name}={value}"}}
 
 
 def _properties(values: dict[str, str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ References: Ollama docs/context-length.mdx and docs/faq.mdx (K/V cache).
 
 from __future__ import annotations
 
+from ongpu.rules.action import Action, Unload
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import placement, settings, shortage
 from ongpu.rules.rule import Hit, Rule, likely, proven
@@ -48,6 +49,12 @@ def check(seen: Evidence) -> Hit | None:
     return None
 
 
+def _repair(seen: Evidence) -> tuple[Action, ...]:
+    """Whoever asks for it again gets it again: the client has to be told as well."""
+    resident = tuple(row.name for row in placement.residents(seen) if row.cpu_percent)
+    return (Unload(resident),) if resident else ()
+
+
 RULE = Rule(
     id="CALL-002",
     slug="context-too-large",
@@ -55,6 +62,7 @@ RULE = Rule(
     check=check,
     needs=("log", "ps", "call"),
     explains=("model-slightly-too-large", "model-too-large", "vram-oom", "single-gpu-chosen"),
+    repair=_repair,
     fires=(
         'level=INFO source=server.go:130 msg=offload library=cuda layers.requested=-1 layers.model=81 layers.offload=44 memory.available="[22.0 GiB 22.0 GiB]" memory.required.full="60.4 GiB" memory.required.kv="19.5 GiB" memory.weights.total="37.3 GiB"',
         "PARAMETER num_ctx 131072\ndeepseek-r1:32b    aaaaaaaaaaaa    65 GB     100% CPU     4 minutes from now",

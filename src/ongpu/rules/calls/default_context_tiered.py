@@ -10,6 +10,7 @@ References: Ollama server/routes.go ("vram-based default context").
 
 from __future__ import annotations
 
+from ongpu.rules.action import Assign, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import gpus, placement, settings, shortage
 from ongpu.rules.rule import Hit, Rule, likely, proven
@@ -54,6 +55,7 @@ RULE = Rule(
         "sudo systemctl edit ollama   # [Service] Environment=OLLAMA_CONTEXT_LENGTH=8192",
         "sudo systemctl restart ollama",
     ),
+    repair=always(Assign("OLLAMA_CONTEXT_LENGTH", "8192")),
     fires=(
         'level=INFO msg="vram-based default context" total_vram="48.0 GiB" default_num_ctx=262144\nqwen3:30b 0b28110b7a33 61 GB 35%/65% CPU/GPU 262144 4 minutes from now',
         "qwen3:30b 0b28110b7a33 61 GB 35%/65% CPU/GPU 262144 4 minutes from now",

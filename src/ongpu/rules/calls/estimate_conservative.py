@@ -10,6 +10,7 @@ References: Ollama release notes of 0.11.5 (OLLAMA_NEW_ESTIMATES).
 
 from __future__ import annotations
 
+from ongpu.rules.action import Action, Unload
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import gpus, placement, settings
 from ongpu.rules.rule import Hit, Rule, likely, possible
@@ -40,6 +41,12 @@ def check(seen: Evidence) -> Hit | None:
     return None
 
 
+def _repair(seen: Evidence) -> tuple[Action, ...]:
+    """Whoever asks for it again gets it again: the client has to be told as well."""
+    resident = tuple(row.name for row in placement.residents(seen) if row.cpu_percent)
+    return (Unload(resident),) if resident else ()
+
+
 RULE = Rule(
     id="CALL-006",
     slug="estimate-conservative",
@@ -47,6 +54,7 @@ RULE = Rule(
     check=check,
     needs=("ps", "smi"),
     explains=("model-slightly-too-large",),
+    repair=_repair,
     fires=(
         "|  N/A  40C    P0         N/A /    N/A |     7220MiB /   24576MiB |     30%      Default |\nqwen2.5:7b aaaaaaaaaaaa 8.9 GB 12%/88% CPU/GPU 4 minutes from now",
     ),

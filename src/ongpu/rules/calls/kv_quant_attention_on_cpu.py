@@ -10,6 +10,7 @@ References: Ollama docs/faq.mdx (K/V cache); ggml-cuda flash attention kernels.
 
 from __future__ import annotations
 
+from ongpu.rules.action import Unset, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import settings
 from ongpu.rules.rule import Hit, Rule, likely, proven
@@ -43,6 +44,7 @@ RULE = Rule(
         "sudo systemctl edit ollama   # [Service] UnsetEnvironment=OLLAMA_KV_CACHE_TYPE",
         "sudo systemctl restart ollama",
     ),
+    repair=always(Unset(("OLLAMA_KV_CACHE_TYPE",))),
     fires=(
         "OLLAMA_KV_CACHE_TYPE=q8_0\ngemma3:12b is very slow\ngemma3:12b f4031aab637d 11 GB 100% GPU Forever",
         "OLLAMA_KV_CACHE_TYPE=q4_0\neval rate:            4.73 tokens/s",

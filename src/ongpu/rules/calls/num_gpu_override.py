@@ -11,6 +11,7 @@ References: Ollama docs/modelfile.mdx; api/types.go (NumGPU, -1 = as many as fit
 
 from __future__ import annotations
 
+from ongpu.rules.action import Action, Unload
 from ongpu.rules.evidence import Evidence
 from ongpu.rules.facts import placement, settings
 from ongpu.rules.rule import Hit, Rule, likely, proven
@@ -33,6 +34,12 @@ def check(seen: Evidence) -> Hit | None:
     return None
 
 
+def _repair(seen: Evidence) -> tuple[Action, ...]:
+    """Whoever asks for it again gets it again: the client has to be told as well."""
+    resident = tuple(row.name for row in placement.residents(seen) if row.cpu_percent)
+    return (Unload(resident),) if resident else ()
+
+
 RULE = Rule(
     id="CALL-001",
     slug="num-gpu-override",
@@ -49,6 +56,7 @@ RULE = Rule(
         "single-gpu-chosen",
         "resident-neighbour",
     ),
+    repair=_repair,
     fires=(
         'level=INFO source=server.go:168 msg=offload library=cuda layers.requested=1 layers.model=33 layers.offload=1 memory.available="[22.0 GiB]"',
         "PARAMETER num_gpu 0",

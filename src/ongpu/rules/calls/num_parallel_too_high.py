@@ -10,6 +10,7 @@ References: Ollama docs/faq.mdx (concurrent requests).
 
 from __future__ import annotations
 
+from ongpu.rules.action import Unset, always
 from ongpu.rules.evidence import Evidence
 from ongpu.rules.facts import placement, settings, shortage
 from ongpu.rules.rule import Hit, Rule, likely, proven
@@ -44,6 +45,7 @@ RULE = Rule(
         "sudo systemctl edit ollama   # [Service] Environment=OLLAMA_NUM_PARALLEL=1",
         "sudo systemctl restart ollama",
     ),
+    repair=always(Unset(("OLLAMA_NUM_PARALLEL",))),
     fires=("OLLAMA_NUM_PARALLEL=64\nllm_load_tensors: offloaded 15/33 layers to GPU",),
     quiet=("OLLAMA_NUM_PARALLEL=64\nllm_load_tensors: offloaded 33/33 layers to GPU",),
     unknown=("llama3:latest 365c0bd3c000 5.4 GB 100% GPU Forever",),

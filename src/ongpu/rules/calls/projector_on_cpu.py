@@ -10,7 +10,9 @@ References: Ollama llm/llama_server.go (projector offload).
 
 from __future__ import annotations
 
+from ongpu.rules.action import Action, Unload
 from ongpu.rules.evidence import Evidence, words
+from ongpu.rules.facts import placement
 from ongpu.rules.rule import Hit, Rule, proven
 
 _SAID = words("disabling multimodal projector offload", "retrying with projector CPU offload", "--no-mmproj-offload")
@@ -21,12 +23,19 @@ def check(seen: Evidence) -> Hit | None:
     return proven("the vision projector runs on the CPU", line) if line else None
 
 
+def _repair(seen: Evidence) -> tuple[Action, ...]:
+    """Whoever asks for it again gets it again: the client has to be told as well."""
+    resident = tuple(row.name for row in placement.residents(seen))
+    return (Unload(resident),) if resident else ()
+
+
 RULE = Rule(
     id="CALL-007",
     slug="projector-on-cpu",
     severity="warning",
     check=check,
     needs=("log",),
+    repair=_repair,
     fires=(
         'level=INFO source=llama_server.go msg="disabling multimodal projector offload" reason="not enough free memory"',
     ),

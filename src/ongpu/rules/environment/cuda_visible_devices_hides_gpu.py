@@ -12,6 +12,7 @@ References: CUDA programming guide (environment variables); Ollama docs/gpu.mdx.
 
 from __future__ import annotations
 
+from ongpu.rules.action import Action, Unset
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import codes, gpus, placement, settings
 from ongpu.rules.rule import Hit, Rule, likely, proven
@@ -50,6 +51,11 @@ def _foreign(seen: Evidence, value: str) -> str:
     return next((one for one in wanted if listed and not any(uuid.startswith(one) for uuid in listed)), "")
 
 
+def _repair(seen: Evidence) -> tuple[Action, ...]:
+    there = tuple(name for name in _NAMES if name in settings.environment(seen))
+    return (Unset(there),) if there else ()
+
+
 RULE = Rule(
     id="ENV-002",
     slug="cuda-visible-devices-hides-gpu",
@@ -57,6 +63,7 @@ RULE = Rule(
     check=check,
     needs=("env", "log"),
     explains=("install-incomplete", "nvidia-uvm-not-loaded", "container-no-device-nodes", "container-without-gpu"),
+    repair=_repair,
     fires=(
         "CUDA_VISIBLE_DEVICES=-1",
         'Environment="CUDA_VISIBLE_DEVICES="',

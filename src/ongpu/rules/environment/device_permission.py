@@ -11,6 +11,7 @@ References: NVRM parameters NVreg_DeviceFile*; systemd.exec(5).
 
 from __future__ import annotations
 
+from ongpu.rules.action import Action, Converge, Restart, UnitSetting
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import codes
 from ongpu.rules.rule import Hit, Rule, likely, proven
@@ -32,6 +33,13 @@ def check(seen: Evidence) -> Hit | None:
     return likely("the service's unit hides the GPU's device nodes", hardened) if hardened else None
 
 
+def _repair(seen: Evidence) -> tuple[Action, ...]:
+    """What the unit hides is shown again; else the user joins the group that may open the nodes."""
+    if seen.find(_HARDENED) and not seen.find(_ALLOWED):
+        return UnitSetting("PrivateDevices", "no"), UnitSetting("DevicePolicy", "auto")
+    return Converge(("account",)), Restart()
+
+
 RULE = Rule(
     id="ENV-007",
     slug="device-permission",
@@ -39,6 +47,7 @@ RULE = Rule(
     check=check,
     needs=("smi", "env", "system"),
     explains=("nvidia-uvm-not-loaded", "container-no-device-nodes"),
+    repair=_repair,
     fires=(
         "Failed to initialize NVML: Insufficient Permissions",
         "user ollama may not open /dev/nvidia0",

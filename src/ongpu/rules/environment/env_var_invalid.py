@@ -10,6 +10,7 @@ References: Ollama envconfig/config.go; docs/faq.mdx.
 
 from __future__ import annotations
 
+from ongpu.rules.action import Action, Unset
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import placement, settings
 from ongpu.rules.rule import Hit, Rule, likely, proven
@@ -18,6 +19,7 @@ _SAID = words(
     r"invalid environment variable", "invalid setting, ignoring", r"Invalid OLLAMA_\w+[^\n]{0,120}", r"invalid (?:setting|value)[^\n]{0,60}(?:OLLAMA|CUDA)_\w+", r"OLLAMA_\w+[^\n]{0,40}invalid",
     r"\"?OLLAMA_\w+\"? must be", r"invalid port, using default", r"requested[^\n]{0,40}library[^\n]{0,60}not (?:found|available)",
 )  # fmt: skip
+_NAME = words(r"\bOLLAMA_[A-Z_]{2,40}\b")
 _NO_LIBRARY = ("cpu", "cpu_avx", "cpu_avx2")
 _LISTED = words(r"\bcuda_v1[0-9]\b")
 
@@ -39,6 +41,14 @@ def check(seen: Evidence) -> Hit | None:
     return None
 
 
+def _repair(seen: Evidence) -> tuple[Action, ...]:
+    """The variable that Ollama names, or the library that keeps it off the GPU."""
+    named = {hit.match[0] for hit in seen.all(_NAME) if hit.line in {rejected.line for rejected in seen.all(_SAID)}}
+    if "OLLAMA_LLM_LIBRARY" in settings.environment(seen):
+        named.add("OLLAMA_LLM_LIBRARY")
+    return (Unset(tuple(sorted(named))),) if named else ()
+
+
 RULE = Rule(
     id="ENV-003",
     slug="env-var-invalid",
@@ -46,6 +56,7 @@ RULE = Rule(
     check=check,
     needs=("env", "log"),
     explains=("install-incomplete",),
+    repair=_repair,
     fires=(
         'level=WARN source=config.go:120 msg="invalid environment variable, using default" key=OLLAMA_NUM_PARALLEL value=lots default=1',
         'level=WARN source=gpu.go msg="Invalid OLLAMA_LLM_LIBRARY cuda_v11 - not found"',

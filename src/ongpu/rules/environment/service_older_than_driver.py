@@ -10,6 +10,7 @@ References: Ollama discover/runner.go (discovery at start).
 
 from __future__ import annotations
 
+from ongpu.rules.action import Restart, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import places
 from ongpu.rules.rule import Hit, Rule, proven
@@ -36,6 +37,7 @@ RULE = Rule(
     needs=("system", "text", "prose"),
     explains=("nvidia-uvm-not-loaded", "install-incomplete"),
     commands=("sudo systemctl restart ollama",),
+    repair=always(Restart()),
     fires=("ollama started before the GPU driver: no GPU in its log, one in nvidia-smi",),
     quiet=("Active: active (running) since Mon 2025-01-13 10:00:00 UTC; 2 days ago",),
     unknown=("OLLAMA_HOST=0.0.0.0",),

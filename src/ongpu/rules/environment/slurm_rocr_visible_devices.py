@@ -12,6 +12,7 @@ References: Ollama llm/server.go of 0.9.3 to 0.11; Slurm gres/gpu.
 
 from __future__ import annotations
 
+from ongpu.rules.action import Action, Unset
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import placement, places, settings
 from ongpu.rules.rule import Hit, Rule, likely, possible, proven
@@ -37,6 +38,11 @@ def check(seen: Evidence) -> Hit | None:
     return possible("a Slurm job whose Ollama runs on the CPU", slurm, cpu) if slurm and cpu else None
 
 
+def _repair(seen: Evidence) -> tuple[Action, ...]:
+    there = tuple(name for name in _VARIABLES if name in settings.environment(seen))
+    return (Unset(there),) if there else ()
+
+
 RULE = Rule(
     id="ENV-001",
     slug="slurm-rocr-visible-devices",
@@ -45,6 +51,7 @@ RULE = Rule(
     needs=("env", "log"),
     explains=("install-incomplete", "distro-package-no-cuda"),
     commands=("unset ROCR_VISIBLE_DEVICES GPU_DEVICE_ORDINAL HIP_VISIBLE_DEVICES",),
+    repair=_repair,
     fires=(
         "ROCR_VISIBLE_DEVICES=0",
         'level=INFO source=routes.go:1238 msg="server config" env="map[CUDA_VISIBLE_DEVICES:0 GPU_DEVICE_ORDINAL:0 OLLAMA_DEBUG:DEBUG ROCR_VISIBLE_DEVICES:0]"',

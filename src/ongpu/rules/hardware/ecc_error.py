@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 
+from ongpu.rules.action import Reboot, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import query
 from ongpu.rules.rule import Hit, Rule, proven
@@ -42,6 +43,7 @@ RULE = Rule(
     check=check,
     needs=("smi",),
     explains=("gpu-needs-reset",),
+    repair=always(Reboot()),
     fires=("        Remapping Failure Occurred        : Yes", "            DRAM Uncorrectable            : 3"),
     quiet=("        Remapping Failure Occurred        : No\n            DRAM Uncorrectable            : 0",),
     unknown=("OLLAMA_HOST=0.0.0.0",),

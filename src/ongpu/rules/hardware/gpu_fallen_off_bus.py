@@ -12,6 +12,7 @@ References: Xid 79 in NVIDIA's Xid catalogue; NVIDIA open-gpu-kernel-modules iss
 
 from __future__ import annotations
 
+from ongpu.rules.action import Reboot, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import codes
 from ongpu.rules.rule import Hit, Rule, proven
@@ -46,6 +47,7 @@ RULE = Rule(
         "free-memory-not-read",
     ),
     commands=("sudo systemctl reboot",),
+    repair=always(Reboot()),
     fires=(
         "NVRM: Xid (PCI:0000:05:00): 79, pid=1234, name=ollama, GPU has fallen off the bus.",
         "NVRM: GPU 0000:18:00.0: GPU has fallen off the bus.",

@@ -11,8 +11,9 @@ References: NVIDIA CUDA compatibility guide; CUDA errors 803 and 804.
 
 from __future__ import annotations
 
+from ongpu.rules.action import Action, Unset
 from ongpu.rules.evidence import Evidence, words
-from ongpu.rules.facts import codes, gpus
+from ongpu.rules.facts import codes, gpus, settings
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
 _COMPAT = words(
@@ -37,6 +38,11 @@ def check(seen: Evidence) -> Hit | None:
     return None
 
 
+def _repair(seen: Evidence) -> tuple[Action, ...]:
+    """The loader's own directories are other people's files: only the variable is ours to take away."""
+    return (Unset(("LD_LIBRARY_PATH",)),) if "LD_LIBRARY_PATH" in settings.environment(seen) else ()
+
+
 RULE = Rule(
     id="SW-020",
     slug="cuda-compat-lib-conflict",
@@ -44,6 +50,7 @@ RULE = Rule(
     check=check,
     needs=("log",),
     explains=("driver-library-mismatch", "wrong-libcuda-picked"),
+    repair=_repair,
     fires=(
         "LD_LIBRARY_PATH=/usr/local/cuda/compat:/usr/lib\nggml_cuda_init: failed to initialize CUDA: system has unsupported display driver / cuda driver combination",
         "/usr/local/cuda-12.4/compat/libcuda.so.550.54.15\ncuInit err: 803",

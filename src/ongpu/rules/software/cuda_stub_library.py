@@ -10,8 +10,9 @@ References: CUDA error 34 (cudaErrorStubLibrary).
 
 from __future__ import annotations
 
+from ongpu.rules.action import Action, Unset
 from ongpu.rules.evidence import Evidence, words
-from ongpu.rules.facts import codes
+from ongpu.rules.facts import codes, settings
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
 _PATH = words(r"/stubs/lib(?:cuda|nvidia-ml)\.so", r"LD_LIBRARY_PATH[=:][^\n]{0,300}/stubs\b", r"/lib(?:64)?/stubs\b")
@@ -26,6 +27,12 @@ def check(seen: Evidence) -> Hit | None:
     return make("a stub library stands in the way of the driver's own", path, failed) if path else None
 
 
+def _repair(seen: Evidence) -> tuple[Action, ...]:
+    """The loader's own directories are other people's files: only the variable is ours to take away."""
+    path = settings.environment(seen).get("LD_LIBRARY_PATH")
+    return (Unset(("LD_LIBRARY_PATH",)),) if path and "/stubs" in path.value else ()
+
+
 RULE = Rule(
     id="SW-019",
     slug="cuda-stub-library",
@@ -33,6 +40,7 @@ RULE = Rule(
     check=check,
     needs=("log", "env"),
     explains=("driver-too-old", "driver-not-running", "nvidia-uvm-not-loaded", "wrong-libcuda-picked"),
+    repair=_repair,
     fires=(
         "ggml_cuda_init: failed to initialize CUDA: CUDA driver is a stub library",
         "cuInit err: 34",

@@ -10,6 +10,7 @@ References: Ollama discover/runner.go (filterOverlapByLibrary); CUDA 13 release 
 
 from __future__ import annotations
 
+from ongpu.rules.action import Assign, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import codes, gpus
 from ongpu.rules.rule import Hit, Rule, likely
@@ -38,6 +39,7 @@ RULE = Rule(
         "sudo systemctl edit ollama   # [Service] Environment=OLLAMA_LLM_LIBRARY=cuda_v12",
         "sudo systemctl restart ollama",
     ),
+    repair=always(Assign("OLLAMA_LLM_LIBRARY", "cuda_v12")),
     fires=(
         'msg="inference compute" library=CUDA compute=6.1 name=CUDA0 libdirs=ollama,cuda_v13\nCUDA error: no kernel image is available for execution on the device',
     ),

@@ -11,6 +11,7 @@ References: Arch packages ollama and ollama-cuda; nixpkgs services.ollama.
 
 from __future__ import annotations
 
+from ongpu.rules.action import Reinstall, Restart, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import placement, places
 from ongpu.rules.rule import Hit, Rule, likely, possible, proven
@@ -70,6 +71,7 @@ RULE = Rule(
     check=check,
     needs=("package", "log"),
     explains=("install-incomplete", "runner-lib-missing"),
+    repair=always(Reinstall(), Restart()),
     fires=(
         "ollama-cuda: 0 total files, 0 missing files",
         "error: package 'ollama-cuda' was not found",

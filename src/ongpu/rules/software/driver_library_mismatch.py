@@ -12,6 +12,7 @@ References: NVML error 18; CUDA errors 803 and 804; NVRM "API mismatch" in the k
 
 from __future__ import annotations
 
+from ongpu.rules.action import DRIVER, Restart, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import codes, gpus
 from ongpu.rules.rule import Hit, Rule, likely, proven
@@ -58,6 +59,7 @@ RULE = Rule(
         "nvidia-uvm-not-loaded",
     ),
     commands=("sudo systemctl reboot",),
+    repair=always(DRIVER, Restart()),
     fires=(
         "Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 580.159",
         "nvmlInit_v2 err: 18",

@@ -11,6 +11,7 @@ References: nvidia-smi exit code 9.
 
 from __future__ import annotations
 
+from ongpu.rules.action import DRIVER, Restart, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import codes
 from ongpu.rules.rule import Hit, Rule, likely, proven
@@ -38,6 +39,7 @@ RULE = Rule(
     check=check,
     needs=("smi", "log"),
     explains=("installer-gpu-detect-warning",),
+    repair=always(DRIVER, Restart()),
     fires=(
         "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make sure that the latest NVIDIA driver is installed and running.",
         "bash: nvidia-smi: command not found",

@@ -11,6 +11,7 @@ References: NVRM messages in the kernel log; NVIDIA's supported-gpus.json.
 
 from __future__ import annotations
 
+from ongpu.rules.action import DRIVER, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import codes, gpus, placement
 from ongpu.rules.rule import Hit, Rule, likely, possible
@@ -45,6 +46,7 @@ RULE = Rule(
     severity="critical",
     check=check,
     needs=("smi", "kernel"),
+    repair=always(DRIVER),
     fires=(
         "No devices were found",
         "No devices were found\nDriver 570.133.07 works, 575.51.02 does not.",

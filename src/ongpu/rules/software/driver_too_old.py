@@ -11,6 +11,7 @@ References: Ollama docs/gpu.mdx and discover/cuda_compat.go; CUDA errors 35, 200
 
 from __future__ import annotations
 
+from ongpu.rules.action import DRIVER, Restart, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import codes, gpus, places
 from ongpu.rules.rule import Hit, Rule, likely, proven
@@ -51,6 +52,7 @@ RULE = Rule(
     check=check,
     needs=("log", "smi"),
     explains=("cuda-arch-not-in-build", "vulkan-uses-hidden-gpu", "install-incomplete", "cuda-v13-picked-for-old-gpu"),
+    repair=always(DRIVER, Restart()),
     fires=(
         "dlerr: /usr/lib64/libcuda.so.418.74: undefined symbol: cuCtxCreate_v3",
         'level=WARN source=cuda_compat.go:60 msg="NVIDIA driver too old" device=CUDA0 compute=8.6 driver=535 required_driver="550 or newer"',

@@ -12,6 +12,7 @@ References: nvidia-smi exit code 12; nvidia-container-cli "load library failed".
 
 from __future__ import annotations
 
+from ongpu.rules.action import RelinkLibraries, Restart, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import codes
 from ongpu.rules.rule import Hit, Rule, proven
@@ -35,6 +36,7 @@ RULE = Rule(
     check=check,
     needs=("log", "smi", "container", "package"),
     explains=("container-without-gpu", "driver-not-running"),
+    repair=always(RelinkLibraries(), Restart()),
     fires=(
         "nvidia-container-cli: initialization error: load library failed: libnvidia-ml.so.1: cannot open shared object file: no such file or directory: unknown.",
         "NVIDIA-SMI couldn't find libnvidia-ml.so library in your system. Please make sure that the NVIDIA Display Driver is properly installed and present in your system.",

@@ -10,6 +10,7 @@ References: CUDA error 802 (cudaErrorSystemNotReady); NVIDIA Fabric Manager user
 
 from __future__ import annotations
 
+from ongpu.rules.action import EnableUnit, Restart, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import codes
 from ongpu.rules.rule import Hit, Rule, proven
@@ -36,6 +37,7 @@ RULE = Rule(
     needs=("log", "smi", "system"),
     explains=("install-incomplete", "driver-library-mismatch", "wrong-libcuda-picked"),
     commands=("sudo systemctl enable --now nvidia-fabricmanager", "sudo systemctl restart ollama"),
+    repair=always(EnableUnit("nvidia-fabricmanager.service"), Restart()),
     fires=(
         "cuInit err: 802",
         "ggml_cuda_init: failed to initialize CUDA: system not yet initialized",

@@ -11,6 +11,7 @@ References: Ollama discover/runner.go and discover/llama_server.go (30 s); issue
 
 from __future__ import annotations
 
+from ongpu.rules.action import EnableUnit, Restart, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
@@ -40,6 +41,7 @@ RULE = Rule(
     needs=("log",),
     explains=("install-incomplete",),
     commands=("sudo systemctl enable --now nvidia-persistenced", "sudo systemctl restart ollama"),
+    repair=always(EnableUnit("nvidia-persistenced.service"), Restart()),
     fires=(
         'level=WARN source=llama_server.go msg="llama-server GPU discovery watchdog timed out"',
         'level=INFO source=runner.go:464 msg="failure during GPU discovery" OLLAMA_LIBRARY_PATH="[/usr/lib/ollama]" extra_envs=[] error="failed to finish discovery before timeout"',

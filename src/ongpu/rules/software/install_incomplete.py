@@ -11,6 +11,7 @@ References: Ollama scripts/install.sh, docs/linux.mdx; release assets by version
 
 from __future__ import annotations
 
+from ongpu.rules.action import Reinstall, Restart, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import gpus, placement, places
 from ongpu.rules.rule import Hit, Rule, likely, proven
@@ -66,6 +67,7 @@ RULE = Rule(
     severity="critical",
     check=check,
     needs=("log", "package"),
+    repair=always(Reinstall(), Restart()),
     fires=(
         'level=DEBUG source=server.go:259 msg="compatible gpu libraries" compatible=[]',
         'level=INFO source=routes.go:1267 msg="Dynamic LLM libraries" runners=[cpu]',

@@ -11,6 +11,7 @@ References: Ollama docs/linux.mdx (remove old libraries before an upgrade).
 
 from __future__ import annotations
 
+from ongpu.rules.action import Reinstall, Restart, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.rule import Hit, Rule, proven
 
@@ -32,6 +33,7 @@ RULE = Rule(
     check=check,
     needs=("log", "package", "text"),
     explains=("install-incomplete", "runner-lib-missing"),
+    repair=always(Reinstall(), Restart()),
     fires=(
         "failed to load /usr/lib/ollama/libggml-cuda.so: undefined symbol: ggml_backend_cuda_reg",
         "Warning: client version is 0.5.7",

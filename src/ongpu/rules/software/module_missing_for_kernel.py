@@ -12,6 +12,7 @@ References: dkms(8); /var/lib/dkms/nvidia/VERSION/build/make.log.
 
 from __future__ import annotations
 
+from ongpu.rules.action import DRIVER, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
@@ -48,6 +49,7 @@ RULE = Rule(
     needs=("system", "smi", "text"),
     explains=("driver-not-running", "nvidia-uvm-not-loaded"),
     commands=("sudo apt-get install linux-headers-$(uname -r)", "sudo dkms autoinstall", "sudo modprobe nvidia"),
+    repair=always(DRIVER),
     fires=(
         "modprobe: FATAL: Module nvidia not found in directory /lib/modules/6.8.0-45-generic",
         "Error! Bad return status for module build on kernel: 7.1.3-4-amd64 (x86_64)",

@@ -11,6 +11,7 @@ References: kernel-open/nvidia/nv.c ("probe routine was not called").
 
 from __future__ import annotations
 
+from ongpu.rules.action import DRIVER, Restart, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
@@ -41,6 +42,7 @@ RULE = Rule(
         "gpu-init-failed-bios",
         "gpu-missing-from-driver",
     ),
+    repair=always(DRIVER, Restart()),
     fires=(
         "NVRM: The NVIDIA probe routine was not called for 3 device(s).",
         "\tKernel driver in use: nouveau",

@@ -12,6 +12,7 @@ References: Ollama docs/troubleshooting.mdx (codes 3, 46, 100, 999); NVIDIA nvid
 
 from __future__ import annotations
 
+from ongpu.rules.action import Converge, Restart, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import codes, placement, places
 from ongpu.rules.rule import Hit, Rule, likely, possible, proven
@@ -53,6 +54,7 @@ RULE = Rule(
     needs=("log", "system"),
     explains=("install-incomplete", "gpu-busy-or-exclusive"),
     commands=("sudo nvidia-modprobe -u -c=0", "sudo systemctl restart ollama"),
+    repair=always(Converge(("module",)), Restart()),
     fires=(
         "cuInit err: 999",
         'level=DEBUG source=native_probe.go msg="native GPU discovery failed" error="cuInit failed: 999"',

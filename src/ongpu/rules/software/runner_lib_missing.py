@@ -12,6 +12,7 @@ References: ld.so(8); exit status 127.
 
 from __future__ import annotations
 
+from ongpu.rules.action import Reinstall, Restart, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.rule import Hit, Rule, proven
 
@@ -33,6 +34,7 @@ RULE = Rule(
     severity="critical",
     check=check,
     needs=("log", "package"),
+    repair=always(Reinstall(), Restart()),
     fires=(
         "/tmp/ollama1/runners/cuda_v12/ollama_llama_server: error while loading shared libraries: libcublas.so.11: cannot open shared object file: No such file or directory",
         "\tlibcudart.so.11.0 => not found",

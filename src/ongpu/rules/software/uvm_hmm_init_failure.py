@@ -11,6 +11,7 @@ References: CUDA error 3 in Ollama docs/troubleshooting.mdx; parameter uvm_disab
 
 from __future__ import annotations
 
+from ongpu.rules.action import ReloadModule, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import codes
 from ongpu.rules.rule import Hit, Rule, likely, proven
@@ -34,6 +35,7 @@ RULE = Rule(
     check=check,
     needs=("log",),
     explains=("install-incomplete", "nvidia-uvm-not-loaded"),
+    repair=always(ReloadModule("nvidia_uvm", "uvm_disable_hmm=1")),
     fires=("cuInit err: 3", "ggml_cuda_init: failed to initialize CUDA: initialization error"),
     quiet=("ggml_cuda_init: found 1 CUDA devices:",),
     unknown=("OLLAMA_HOST=0.0.0.0",),

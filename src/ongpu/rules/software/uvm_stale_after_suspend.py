@@ -11,6 +11,7 @@ References: Ollama docs/gpu.mdx (laptop suspend and resume); Ollama issue 5464.
 
 from __future__ import annotations
 
+from ongpu.rules.action import ReloadModule, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import codes, placement, places
 from ongpu.rules.rule import Hit, Rule, likely, proven
@@ -48,6 +49,7 @@ RULE = Rule(
         "sudo modprobe nvidia_uvm",
         "sudo systemctl start ollama",
     ),
+    repair=always(ReloadModule("nvidia_uvm")),
     fires=(
         "PM: suspend exit\ncuInit err: 999",
         "GPU is gone after resume from hibernation\ncudaSetDevice err: 999",

@@ -12,6 +12,7 @@ References: Ollama discover/vulkan.go, discover/runner.go.
 
 from __future__ import annotations
 
+from ongpu.rules.action import Action, Assign, Unset
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import settings
 from ongpu.rules.rule import Hit, Rule, likely, proven
@@ -35,6 +36,12 @@ def check(seen: Evidence) -> Hit | None:
     return likely("Vulkan took over from CUDA", vulkan) if seen.find(_NVIDIA) else None
 
 
+def _repair(seen: Evidence) -> tuple[Action, ...]:
+    library = settings.environment(seen).get("OLLAMA_LLM_LIBRARY")
+    forced = library is not None and library.value == "vulkan"
+    return (*((Unset(("OLLAMA_LLM_LIBRARY",)),) if forced else ()), Assign("OLLAMA_VULKAN", "0"))
+
+
 RULE = Rule(
     id="SW-030",
     slug="vulkan-uses-hidden-gpu",
@@ -42,6 +49,7 @@ RULE = Rule(
     check=check,
     needs=("log",),
     explains=("cuda-visible-devices-hides-gpu",),
+    repair=_repair,
     fires=(
         'Environment="CUDA_VISIBLE_DEVICES=0,1"\nlevel=INFO msg="inference compute" id=1 library=Vulkan name=Vulkan2',
     ),
