@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ongpu.host.boot import Kernels, SecureBoot
-from ongpu.host.reading import Known, value_or_none
+from ongpu.host.reading import Absent, Known, value_or_none
 from ongpu.host.use import DriverUse, Modprobe
 from ongpu.rules.evidence import Kind
 
@@ -21,13 +21,16 @@ def secure_boot(found: SecureBoot) -> Lines:
 
 
 def kernels(found: Kernels) -> Lines:
-    """Only of the running kernel: what is missing for the next one breaks nothing yet."""
+    """A failed build is said of the running kernel only: what is missing for the next one breaks nothing yet."""
     running = found.find(found.running)
     failure = found.failure(found.running)
     if failure and running and not isinstance(running.module, Known):
         yield "system", f"Error! Bad return status for module build on kernel: {failure.kernel} ({failure.log})"
         for line in failure.lines:
             yield "text", line
+    coming = found.find(value_or_none(found.next_boot) or found.running)
+    if running and coming and isinstance(running.module, Known) and isinstance(coming.module, Absent):
+        yield "system", f"the next kernel {coming.release} has no NVIDIA module"
 
 
 def modprobe(found: Modprobe) -> Lines:

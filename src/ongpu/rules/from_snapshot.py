@@ -18,6 +18,7 @@ from ongpu.host.snapshot import HostSnapshot
 from ongpu.host.system import KernelLog, Packages
 from ongpu.rules import from_driver
 from ongpu.rules.evidence import Evidence, Kind, Line
+from ongpu.rules.from_witnesses import witnesses
 from ongpu.rules.peel import tidy
 from ongpu.rules.recognise import bounded, kind_of
 
@@ -52,6 +53,7 @@ def evidence_from(snapshot: HostSnapshot) -> Evidence:
                 lines.extend(Line(text, kind, name) for kind, text in _absent(name, why))
                 looked.append(name.replace("_", " "))
     lines.extend(line for line in (_started_too_early(snapshot), _not_built(snapshot)) if line)
+    lines.extend(witnesses(snapshot))
     kept, _ = bounded(lines, lambda line: line.text)
     return Evidence(lines=kept, looked_at=tuple(looked), blind=tuple(blind), whole=True)
 
@@ -70,6 +72,8 @@ def _pci(gpus: tuple[PciGpu, ...]) -> Lines:
         yield "system", f"{gpu.address} 3D controller: NVIDIA Corporation Device {gpu.device_id}"
         if gpu.driver:
             yield "system", f"\tKernel driver in use: {gpu.driver}"
+        if gpu.driver == "vfio-pci":
+            yield "system", f"GPU {gpu.address} is bound to vfio-pci"
 
 
 def _module(module: KernelModule) -> Lines:
@@ -150,6 +154,9 @@ def _gpu(gpu: Gpu) -> Lines:
             yield "smi", f"    {words} : Active"
     if degrees := value_or_none(speed.temperature_c):
         yield "smi", f"    GPU Current Temp : {degrees} C"
+    width, most = value_or_none(speed.pcie_width), value_or_none(speed.pcie_max_width)
+    if width and most and width < most:
+        yield "smi", f"GPU {info.index}: PCIe link width {width} of {most}"
     if errors := value_or_none(speed.uncorrected_ecc):
         yield "smi", f"GPU {info.index}: uncorrected ECC errors since start: {errors}"
 

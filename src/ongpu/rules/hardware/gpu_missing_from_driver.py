@@ -20,6 +20,7 @@ _COUNTED = words(r"\d+ NVIDIA GPUs? on the PCI bus, \d+ in nvidia-smi[^\n]{0,200
 _ON_BUS = words(
     r"^\S{1,12}:\S{1,8} (?:VGA compatible controller|3D controller|Processing accelerators?)[^\n]{0,20}: NVIDIA"
 )
+_GIVEN_AWAY = words("Kernel driver in use: vfio-pci")
 
 
 def check(seen: Evidence) -> Hit | None:
@@ -27,7 +28,8 @@ def check(seen: Evidence) -> Hit | None:
         return proven("the driver does not show every GPU that is on the PCI bus", line)
     on_bus = {hit.line.text.split(" ", 1)[0]: hit.line for hit in seen.all(_ON_BUS)}
     listed = {hit.line.text for hit in seen.all(gpus.LISTED)}
-    if 0 < len(listed) < len(on_bus):
+    given_away = len(seen.all(_GIVEN_AWAY))  # to virtual machines
+    if 0 < len(listed) < len(on_bus) - given_away:
         text = f"{len(on_bus)} NVIDIA GPUs are on the PCI bus and nvidia-smi lists {len(listed)}"
         return likely(text, *list(on_bus.values())[:8])
     return None

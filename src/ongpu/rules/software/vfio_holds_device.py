@@ -14,21 +14,19 @@ References: lspci -nnk; Linux Documentation/driver-api/vfio.rst.
 from __future__ import annotations
 
 from ongpu.rules.evidence import Evidence, words
-from ongpu.rules.facts import placement
-from ongpu.rules.rule import Hit, Rule, likely, proven
+from ongpu.rules.rule import Hit, Rule, proven
 
 _OWNS = words(
-    r"NVIDIA Corporation[^\n]{0,200}(?:\n\s+(?!Kernel driver)[^\n]{0,200}){0,4}\n\s*Kernel driver in use: vfio-pci"
+    r"NVIDIA Corporation[^\n]{0,200}(?:\n\s+(?!Kernel driver)[^\n]{0,200}){0,4}\n\s*Kernel driver in use: vfio-pci",
+    r"^GPU \S{4,20} is bound to vfio-pci",  # a snapshot's own words
 )
 _USED = words(r"Kernel driver in use: nvidia\b")
 
 
 def check(seen: Evidence) -> Hit | None:
     line = seen.find(_OWNS)
-    if line is None or placement.is_fully_on_gpu(seen):
+    if line is None or seen.find(_USED):  # one GPU for this machine and others for virtual ones is a choice
         return None
-    if seen.find(_USED):
-        return likely("one NVIDIA GPU is reserved for virtual machines (vfio-pci)", line)
     return proven("the GPU is reserved for virtual machines (vfio-pci)", line)
 
 
