@@ -13,7 +13,8 @@ from ongpu.rules.evidence import Line
 
 def witnesses(snapshot: HostSnapshot) -> Iterator[Line]:
     """Nothing is said where one of the two could not be read."""
-    service, nvml, api = (value_or_none(reading) for reading in (snapshot.service, snapshot.nvml, snapshot.api))
+    service, nvml = value_or_none(snapshot.service), value_or_none(snapshot.nvml)
+    api = value_or_none(snapshot.api)
     yield from _missing_gpus(snapshot, nvml)
     if service:
         yield from _orphans(service)
