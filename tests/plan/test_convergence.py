@@ -200,7 +200,8 @@ def test_what_cannot_be_read_never_leads_to_a_change(host: World, declared: Host
 
 # Where nothing is to be changed, nothing depends on these.
 NOT_NEEDED = {
-    "libraries", "nodes", "kernel_log", "journal", "nvml", "pci", "kernels", "modprobe", "secure_boot", "use"
+    "libraries", "nodes", "kernel_log", "journal", "nvml", "pci", "kernels", "modprobe", "secure_boot", "use",
+    "watch",
 }  # fmt: skip
 
 

@@ -7,6 +7,8 @@ drift. Exit code 0: as declared; 2: drift or a failed proof; 3: unknown (unreach
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +25,9 @@ from ongpu.cli._options import (
     timeout_option,
 )
 from ongpu.history.recorder import Recorder, now
+from ongpu.host.result import HostResult
+
+LOCAL = "@local"
 
 
 @click.command("drift", help=__doc__, context_settings={"default_map": {"timeout": 240}})
@@ -37,6 +42,7 @@ from ongpu.history.recorder import Recorder, now
     type=click.IntRange(1, 1000),
     help="Looks in a row that must see a cause before it counts for the exit code and for alerts.",
 )
+@click.option("--local-name", metavar="NAME", help="What the host @local is called in reports.")
 def command(
     hosts: tuple[str, ...],
     inventory: str,
@@ -48,12 +54,29 @@ def command(
     history: Path | None,
     keep: int,
     debounce: int,
+    local_name: str | None,
 ) -> int:
     outs = parse_outs(out)
     chosen = options(inventory, hosts, limit, parallel, timeout)
     from ongpu.fleet.drift import drift_fleet
 
     log = Recorder(state_log(history, inventory), "drift", debounce, now)
-    result = gather("drift", log.recorded(drift_fleet(chosen)))
+    result = gather("drift", log.recorded(_named(drift_fleet(chosen), local_name)))
     log.finish(int(result.exit_code), timedelta(days=keep))
     return finish(result, fmt, outs)
+
+
+def _named(results: Iterator[HostResult], name: str | None) -> Iterator[HostResult]:
+    """A host that looks at itself is called `@local` in its own inventory, and would be everywhere."""
+    for result in results:
+        yield _renamed(result, name) if name and result.host == LOCAL else result
+
+
+def _renamed(result: HostResult, name: str) -> HostResult:
+    return replace(
+        result,
+        host=name,
+        summary=result.summary.replace(LOCAL, name),
+        error=result.error.replace(LOCAL, name),
+        models=tuple(replace(model, summary=model.summary.replace(LOCAL, name)) for model in result.models),
+    )

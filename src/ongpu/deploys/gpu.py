@@ -6,7 +6,7 @@ from pyinfra import context
 from pyinfra.api.deploy import deploy
 
 from ongpu.engine.safety import fleet_wide
-from ongpu.operations import nvidia, ollama
+from ongpu.operations import nvidia, ollama, watch
 
 
 @deploy("ongpu")
@@ -26,3 +26,4 @@ def gpu() -> None:
     ollama.restart(name="Ollama running as declared", _parallel=limits.interrupted)
     ollama.models(name="models", _parallel=limits.pulls)
     ollama.proof(name="proof: every model on the GPU")
+    watch.timer(name="drift check")

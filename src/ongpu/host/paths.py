@@ -28,6 +28,13 @@ MODULES_LOAD = "/etc/modules-load.d/ongpu-nvidia.conf"
 NOUVEAU_BLACKLIST = "/etc/modprobe.d/ongpu-nouveau.conf"
 MODULE_OPTIONS = "/etc/modprobe.d/ongpu-nvidia.conf"  # by `ongpu fix`
 
+WATCH_SERVICE = "/etc/systemd/system/ongpu-drift.service"
+WATCH_TIMER = "/etc/systemd/system/ongpu-drift.timer"
+WATCH_FLEET = "/etc/ongpu/fleet.yaml"  # what is declared for this host, where it watches itself
+WATCH_KEY = "/etc/ongpu/nvidia-repository.asc"
+WATCH_HISTORY = "/var/lib/ongpu/history"
+VENV = "/opt/ongpu/venv"
+
 ACCOUNT = "ollama"
 ACCOUNT_HOME = "/usr/share/ollama"
 
@@ -46,5 +53,9 @@ MANAGED = (
     RELOAD_FAILED,
     REBOOTED,
     DERIVED,
+    WATCH_SERVICE,
+    WATCH_TIMER,
+    WATCH_FLEET,
+    WATCH_KEY,
 )
 HEADER = "Managed by ongpu"

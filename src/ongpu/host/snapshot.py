@@ -10,6 +10,7 @@ from ongpu.host.ollama import Api, Journal, OllamaInstall, Service
 from ongpu.host.reading import NOT_LOOKED, Reading, Unreadable
 from ongpu.host.system import KernelLog, ManagedFiles, Packages, System
 from ongpu.host.use import DriverUse, Modprobe
+from ongpu.host.watch import WatchState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class HostSnapshot:
     kernels: Reading[Kernels] = NOT_LOOKED
     modprobe: Reading[Modprobe] = NOT_LOOKED
     use: Reading[DriverUse] = NOT_LOOKED
+    watch: Reading[WatchState] = NOT_LOOKED
 
     @classmethod
     def unreadable(cls, why: str, allow: str = "") -> HostSnapshot:

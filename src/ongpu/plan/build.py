@@ -23,6 +23,7 @@ from ongpu.plan.resources import (
     restart,
     switch,
     unit,
+    watch,
 )
 from ongpu.plan.types import Blocked, Deferred, Limits, Now, Plan
 from ongpu.spec.model import HostSpec
@@ -40,6 +41,7 @@ _ORDER: tuple[Resource, ...] = (
     override.RESOURCE,
     restart.RESOURCE,
     models.RESOURCE,
+    watch.RESOURCE,
 )
 
 RESOURCES: tuple[str, ...] = tuple(resource.name for resource in _ORDER)

@@ -7,6 +7,7 @@ specifier, `$` has no special meaning.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ongpu.plan.context import Halt
 from ongpu.spec.values import NOT_TEXT
@@ -26,3 +27,17 @@ def assignment(name: str, value: str) -> str:
         raise Halt("unsupported", f"ollama.env.{name} holds a newline or another control character; remove it")
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{name}={escaped}"'
+
+
+def command(words: Sequence[str]) -> str:
+    """An `ExecStart=` line that runs exactly these words. Raises Halt("unsupported") for control characters."""
+    return " ".join(_word(word) for word in words)
+
+
+def _word(text: str) -> str:
+    if NOT_TEXT.search(text):
+        raise Halt("unsupported", f"{text!r} holds a newline or another control character; remove it")
+    if re.fullmatch(r"[A-Za-z0-9_./:=@,+-]+", text):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{escaped}"'

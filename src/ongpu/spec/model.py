@@ -185,6 +185,43 @@ class Expect(Strict):
     name: Annotated[str | None, Field(description="Text that each GPU's name contains, e.g. H100.")] = None
 
 
+class Watch(Strict):
+    """A systemd timer that runs `ongpu drift`: on each host for itself, or with `fleet` on a controller for all."""
+
+    every: Annotated[
+        timedelta,
+        BeforeValidator(values.period),
+        WithJsonSchema(_DURATION),
+        Field(description="15m; a part of an hour, or of a day: 1m to 30m, 1h to 24h."),
+    ] = timedelta(minutes=15)
+    fleet: Annotated[
+        Annotated[str, AfterValidator(values.directory)] | None,
+        Field(description="Directory on this host with the fleet's inventory; default: this host watches itself."),
+    ] = None
+    user: Annotated[
+        Annotated[str, AfterValidator(values.account)] | None,
+        Field(description="Account that runs the check, and whose SSH keys it uses; with `fleet` only."),
+    ] = None
+    out: Annotated[
+        dict[str, Annotated[str, AfterValidator(values.directory)]],
+        AfterValidator(values.report_formats),
+        Field(description="Reports to write: prometheus: /var/lib/prometheus/node-exporter/ongpu.prom."),
+    ] = {}
+    debounce: Annotated[int, Field(ge=1, le=1000, description="Looks in a row that make an alert.")] = 1
+    package: Annotated[
+        Annotated[str, AfterValidator(values.requirement)] | None,
+        Field(description="What pip installs into /opt/ongpu/venv where there is no ongpu: a name, or a wheel's URL."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _who_looks(self) -> Self:
+        if self.fleet and not self.user:
+            raise ValueError("watch.fleet needs watch.user, the account whose SSH keys reach the fleet")
+        if self.user and not self.fleet:
+            raise ValueError("watch.user is for watch.fleet; a host that watches itself does it as root")
+        return self
+
+
 class Release(Strict):
     """Checksums of one version, and optionally where to fetch it."""
 
@@ -222,6 +259,7 @@ class HostSpec(Strict):
     ollama: Ollama
     models: dict[Annotated[str, AfterValidator(values.model)], ModelSpec] = {}
     expect: Expect = Expect()
+    watch: Watch | None = None
     releases: Releases = Releases()
     rollout: Rollout = Rollout()
     origin: Annotated[str, Field(description="file:line of the host in the inventory.")] = ""

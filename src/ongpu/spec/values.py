@@ -85,6 +85,48 @@ def duration(value: Any) -> Any:
     return timedelta(seconds=sum(int(number) * _UNITS[unit] for number, unit in parts))
 
 
+def period(value: Any) -> Any:
+    """A duration that a calendar can repeat: a part of an hour in whole minutes, or a part of a day in whole hours."""
+    span = duration(value)
+    if isinstance(span, timedelta):
+        minutes = span.total_seconds() / 60
+        if minutes < 1 or not (
+            minutes.is_integer() and (60 % minutes == 0 or (minutes % 60 == 0 and 1440 % minutes == 0))
+        ):
+            raise ValueError(
+                f"{value!r} does not divide an hour (1m 5m 10m 15m 20m 30m) or a day (1h 2h 3h 6h 12h 24h)"
+            )
+    return span
+
+
+def account(value: str) -> str:
+    """A user name, as useradd(8) takes them."""
+    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", value):
+        raise ValueError(f"{value!r} is not a user name")
+    return value
+
+
+def report_formats(value: dict[str, str]) -> dict[str, str]:
+    known = ("html", "json", "junit", "nagios", "prometheus", "table")
+    for name in value:
+        if name not in known:
+            raise ValueError(f"{name!r} is not a report format: {', '.join(known)}")
+    return value
+
+
+def requirement(value: str) -> str:
+    """A requirement for pip: `ongpu==1.2.0`, or the https URL of a wheel."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    if re.fullmatch(r"https://\S+\.whl(#sha256=[0-9a-f]{64})?", value):
+        return value
+    try:
+        Requirement(value)
+    except InvalidRequirement:
+        raise ValueError(f"{value!r} is neither a package such as ongpu==1.2.0 nor the https URL of a wheel") from None
+    return value
+
+
 def window(value: str) -> str:
     Window.parse(value)
     return value

@@ -21,6 +21,7 @@ ORDER = (
     "files",
     "ollama",
     "service",
+    "watch",
     "kernel_log",
     "journal",
     "api",
