@@ -63,6 +63,8 @@ def snapshot(secret: str) -> HostSnapshot:
     )
     command = ("llama-server", "--model", "/m", "--api-key", secret, f"--hf-token={secret}")
     lines = (
+        f"services:\n  ollama:\n    environment:\n      HF_TOKEN: {secret}\n      OLLAMA_DEBUG: 1",
+        f'    "API_KEY": "{secret}"',
         f'time=x level=INFO msg="server config" env="map[A:1 HTTP_PROXY:http://u:{secret}@proxy:1 MY_TOKEN:{secret}]"',
         f"Authorization: Bearer {secret}",
         f'level=WARN msg=x cmd="llama-server --api-key {secret} --port 1"',

@@ -23,6 +23,7 @@ MACHINE: dict[str, samples.Parts] = {
     "nodes": samples.NODES,
     "packages": samples.PACKAGES,
     "kernel_log": samples.KERNEL_LOG,
+    "watch": samples.WATCH,
 }
 
 

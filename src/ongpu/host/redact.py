@@ -33,6 +33,8 @@ _IN_QUOTES = re.compile(r"""\"(?:[^\"\\]|\\.)*\"|'[^']*'""")
 _UP_TO_QUOTE = {'"': re.compile(r"(?:[^\"\\]|\\.)*"), "'": re.compile(r"[^']*")}
 _WORD = re.compile(r"\S*[^\s\"'\]]")
 _REST = re.compile(r".*")
+#     HF_TOKEN: abc                                     YAML: compose files, our own inventory
+_YAML = re.compile(r"(?m)^([ \t]{0,40}(?:- )?([\"']?)([A-Z][A-Z0-9_]{0,100})\2: {1,4})(?![A-Z0-9_]{1,100}:)\S.*$")
 # "api_key": "abc"
 _JSON = re.compile(r"(\"([A-Za-z][A-Za-z0-9_-]{0,100})\"\s{0,4}:\s{0,4})\"(?:[^\"\\]|\\.)*\"")
 # Authorization: Bearer abc           Bearer abc
@@ -64,6 +66,7 @@ def redact_text(text: str) -> str:
     text = _BEARER.sub(lambda found: found[1] + REDACTED, text)
     text = _OPTION.sub(lambda found: found[1] + found[2] + REDACTED, text)
     text = _JSON.sub(lambda found: f'{found[1]}"{REDACTED}"' if is_secret(found[2]) else found[0], text)
+    text = _YAML.sub(lambda found: f"{found[1]}{REDACTED}" if is_secret(found[3]) else found[0], text)
     return _assignments(text)
 
 

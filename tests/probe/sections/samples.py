@@ -190,3 +190,19 @@ owner\t641\tgnome-shell\t/user.slice/user-120.slice/session-c1.scope
 owner\t812\tollama\t/system.slice/ollama.service
 owner\t903\tXorg\t/system.slice/gdm.service""",
 }
+
+# systemd 252 (Debian 12), `systemctl show` with LC_ALL=C and TZ=UTC0
+WATCH: Parts = {
+    "program": "/opt/ongpu/venv/bin/ongpu",
+    "installed": "ongpu-0.1.0.dist-info",
+    "timer": """LoadState=loaded
+ActiveState=active
+UnitFileState=enabled
+NeedDaemonReload=no
+LastTriggerUSec=Tue 2026-11-24 15:00:03 UTC""",
+    "service": """Result=success
+ExecMainExitTimestamp=Tue 2026-11-24 15:00:05 UTC
+ExecMainStatus=2
+LoadState=loaded
+NeedDaemonReload=no""",
+}

@@ -113,7 +113,7 @@ def _units(context: Context, watch: Watch, program: str) -> list[Written]:
     words += [word for name, path in sorted(watch.out.items()) for word in ("--out", f"{name}={path}")]
     service = render(
         "ongpu-drift.service.j2",
-        fleet=watch.fleet,
+        fleet=watch.fleet.replace("%", "%%") if watch.fleet else None,
         user=watch.user,
         command=systemd.command(words),
         seconds=seconds,
