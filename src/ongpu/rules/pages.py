@@ -48,15 +48,16 @@ def index(entries: Sequence[Entry]) -> str:
         ),
     ]
     for part in PARTS:
-        rows = [
-            f"| [{entry.rule.id}]({name_of(entry)}) | {entry.rule.slug} | {entry.rule.severity} | {entry.manual.safety} "
-            f"| {entry.manual.title} |"
-            for entry in entries
-            if entry.part == part
-        ]
+        rows = [_row(entry) for entry in entries if entry.part == part]
         head = "| id | cause | severity | fix | meaning |\n|---|---|---|---|---|"
         parts += [f"## {part.capitalize()}", "\n".join([head, *rows])]
     return "\n\n".join(parts)
+
+
+def _row(entry: Entry) -> str:
+    rule, manual = entry.rule, entry.manual
+    cells = (f"[{rule.id}]({name_of(entry)})", rule.slug, rule.severity, manual.safety, manual.title)
+    return f"| {' | '.join(cells)} |"
 
 
 def _filled(text: str) -> str:
