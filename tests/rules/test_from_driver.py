@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ongpu.host.boot import DkmsFailure, InstalledKernel, Kernels
-from ongpu.host.reading import Absent, Known
+from ongpu.host.platform import Fabric, FabricManager
+from ongpu.host.reading import Absent, Known, Reading
 from ongpu.host.use import Modprobe, ModprobeLine
 from tests.rules.test_from_snapshot import causes, of
 
@@ -46,3 +47,29 @@ def test_blacklists(module: str, parameter: str, expected: list[str]) -> None:
         causes(of(modprobe=Known(Modprobe(lines=(line,), parameters=Known((parameter,), "")), "modprobe.d")))
         == expected
     )
+
+
+@pytest.mark.parametrize(
+    ("switches", "manager", "expected"),
+    [
+        (("0000:85:00.0",), Absent("there is no unit"), ["fabric-manager-not-running"]),
+        (
+            ("0000:85:00.0",),
+            Known(FabricManager(version=Absent(""), state="failed", enabled="", result="exit-code"), ""),
+            ["fabric-manager-not-running"],
+        ),
+        (("0000:85:00.0",), Known(FabricManager(version=Absent(""), state="active", enabled="", result=""), ""), []),
+        ((), Absent("there is no unit"), []),
+        ((), Known(FabricManager(version=Absent(""), state="failed", enabled="", result="exit-code"), ""), []),
+    ],
+)
+def test_fabric_manager_matters_only_where_there_are_switches(
+    switches: tuple[str, ...], manager: Reading[FabricManager], expected: list[str]
+) -> None:
+    found = Fabric(
+        switches=Known(switches, "/sys"),
+        managed_by_nic=Known(False, "/sys"),
+        manager=manager,
+        persistenced=Absent("there is no unit"),
+    )
+    assert causes(of(fabric=Known(found, "systemctl"))) == expected

@@ -9,6 +9,7 @@ from typing import Literal
 from ongpu.host.reading import NOT_LOOKED, Reading
 
 Flavour = Literal["open", "proprietary", "unknown"]
+LibraryPlace = Literal["LD_LIBRARY_PATH", "ldconfig", "disk"]
 
 # 00000000:01:00.0 (nvidia-smi)   0000:01:00.0 (sysfs)   PCI:0000:01:00 (NVRM)   01:00.0 (lspci)
 _PCI = re.compile(r"(?:PCI:)?(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([0-9a-f]{2})(?:\.([0-7]))?", re.IGNORECASE)
@@ -83,7 +84,7 @@ class FoundLibrary:
     path: str
     resolved: str
     version: str
-    place: Literal["LD_LIBRARY_PATH", "ldconfig", "disk"]
+    place: LibraryPlace
     owner: Reading[str]
 
     @property

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ongpu.host.boot import Kernels, SecureBoot
 from ongpu.host.gpu import DeviceNodes, KernelModule, Libraries, Nvml, PciGpu
 from ongpu.host.ollama import Api, Journal, OllamaInstall, Service
+from ongpu.host.platform import Fabric, Installers, Platform
 from ongpu.host.reading import NOT_LOOKED, Reading, Unreadable
 from ongpu.host.system import KernelLog, ManagedFiles, Packages, System
 from ongpu.host.use import DriverUse, Modprobe
@@ -35,6 +36,9 @@ class HostSnapshot:
     modprobe: Reading[Modprobe] = NOT_LOOKED
     use: Reading[DriverUse] = NOT_LOOKED
     watch: Reading[WatchState] = NOT_LOOKED
+    platform: Reading[Platform] = NOT_LOOKED
+    fabric: Reading[Fabric] = NOT_LOOKED
+    installers: Reading[Installers] = NOT_LOOKED
 
     @classmethod
     def unreadable(cls, why: str, allow: str = "") -> HostSnapshot:

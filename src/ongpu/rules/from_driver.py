@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ongpu.host.boot import Kernels, SecureBoot
+from ongpu.host.platform import Fabric
 from ongpu.host.reading import Absent, Known, value_or_none
 from ongpu.host.use import DriverUse, Modprobe
 from ongpu.rules.evidence import Kind
@@ -44,3 +45,19 @@ def use(found: DriverUse) -> Lines:
     for name in value_or_none(found.rivals) or ():
         if name.startswith("nova"):
             yield "system", f"{name} is loaded"
+
+
+def fabric(found: Fabric) -> Lines:
+    """Only where CUDA waits for fabric manager: on other machines its unit fails and nobody minds."""
+    match found.needs_manager, found.manager:
+        case Known(value=True), Known(value=manager) if manager.state != "active":
+            yield "system", f"nvidia-fabricmanager.service: {manager.state} ({manager.result})"
+        case Known(value=True, source=source), Absent():
+            yield "system", f"nvidia-fabricmanager.service could not be found ({source})"
+        case _:
+            pass
+
+
+def nothing(_: object) -> Lines:
+    """What is no trouble by itself: where the driver comes from."""
+    return iter(())

@@ -97,6 +97,9 @@ def _libraries(libraries: Libraries) -> Lines:
                 yield "package", f"{name}.1 => not found"
             case Unreadable():
                 pass
+    for seen in value_or_none(libraries.found) or ():
+        if seen.place == "LD_LIBRARY_PATH":
+            yield "package", f"{seen.path} (LD_LIBRARY_PATH of ollama.service)"
 
 
 def _packages(packages: Packages) -> Lines:
@@ -131,6 +134,8 @@ def _nvml(nvml: Nvml) -> Lines:
     if version := value_or_none(nvml.driver_version):
         cuda = value_or_none(nvml.cuda_version) or "N/A"
         yield "smi", f"NVIDIA-SMI {version}   Driver Version: {version}   CUDA Version: {cuda}"
+    if license_ := value_or_none(nvml.license):
+        yield "smi", f"        License Status                    : {license_}"
     for gpu in value_or_none(nvml.gpus) or ():
         yield from _gpu(gpu)
 
@@ -142,6 +147,8 @@ def _gpu(gpu: Gpu) -> Lines:
         yield "smi", f"GPU {info.index}: compute capability {capability}"
     if mode := value_or_none(info.compute_mode):
         yield "smi", f"    Compute Mode                          : {mode}"
+    if value_or_none(gpu.settings.fabric) not in (None, "Completed"):
+        yield "smi", f"        State                             : {value_or_none(gpu.settings.fabric)}"
     if value_or_none(info.mig):
         yield "smi", "    MIG Mode Current : Enabled"
     used, total = value_or_none(memory.used_bytes), value_or_none(memory.total_bytes)
@@ -260,5 +267,6 @@ _SECTIONS: dict[str, Callable[..., Lines]] = {
     "pci": _pci, "module": _module, "libraries": _libraries, "packages": _packages, "nodes": _nodes, "nvml": _nvml,
     "kernel_log": _kernel_log, "ollama": _ollama, "service": _service, "api": _api, "journal": _journal,
     "secure_boot": from_driver.secure_boot, "kernels": from_driver.kernels, "modprobe": from_driver.modprobe,
-    "use": from_driver.use,
+    "use": from_driver.use, "fabric": from_driver.fabric, "platform": from_driver.nothing,
+    "installers": from_driver.nothing,
 }  # fmt: skip

@@ -84,7 +84,18 @@ LIBRARIES: Parts = {
 => /usr/lib/x86_64-linux-gnu/nvidia/current/libnvidia-ml.so.550.163.01
 libnvidia-ml.so.1 (libc6) => /lib/i386-linux-gnu/libnvidia-ml.so.1 => /usr/lib/i386-linux-gnu/libnvidia-ml.so.535.1.2
 libcuda.so.1 (libc6) => /lib/i386-linux-gnu/libcuda.so.1 => /usr/lib/i386-linux-gnu/libcuda.so.535.1.2
-libcuda.so.1 (libc6,x86-64) => /lib/x86_64-linux-gnu/libcuda.so.1 => /usr/lib/x86_64-linux-gnu/libcuda.so.550.163.01"""
+libcuda.so.1 (libc6,x86-64) => /lib/x86_64-linux-gnu/libcuda.so.1 => /usr/lib/x86_64-linux-gnu/libcuda.so.550.163.01""",
+    "path": "/usr/local/cuda-12.4/compat:/opt/own",
+    "service": "/usr/local/cuda-12.4/compat/libcuda.so.1 => /usr/local/cuda-12.4/compat/libcuda.so.550.54.15",
+    "disk": """/usr/lib/x86_64-linux-gnu/libcuda.so.1 => /usr/lib/x86_64-linux-gnu/libcuda.so.550.163.01
+/usr/local/lib/libcuda.so.1 => /usr/local/lib/libcuda.so.535.54.03
+/usr/local/cuda-12.4/lib64/stubs/libcuda.so => /usr/local/cuda-12.4/targets/x86_64-linux/lib/stubs/libcuda.so""",
+    "owners": """libcuda1:amd64: /usr/lib/x86_64-linux-gnu/libcuda.so.550.163.01
+cuda-compat-12-4: /usr/local/cuda-12.4/compat/libcuda.so.550.54.15
+dpkg-query: no path found matching pattern /usr/local/lib/libcuda.so.535.54.03
+cuda-driver-dev-12-4:amd64: /usr/local/cuda-12.4/targets/x86_64-linux/lib/stubs/libcuda.so""",
+    "configured": "/etc/ld.so.conf.d/988_cuda-12.conf: /usr/local/cuda-12/targets/x86_64-linux/lib",
+    "last": "yes",
 }
 
 NODES: Parts = {
@@ -205,4 +216,51 @@ ExecMainExitTimestamp=Tue 2026-11-24 15:00:05 UTC
 ExecMainStatus=2
 LoadState=loaded
 NeedDaemonReload=no""",
+}
+
+PLATFORM: Parts = {
+    "jetson": "",
+    "wsl": "/proc/sys/kernel/osrelease\t6.1.0-56-amd64",
+    "immutable": "",
+    "guest": "",
+}
+
+# systemctl show (systemd 252); apt-config dump (apt 2.6) with Debian's 50unattended-upgrades
+INSTALLERS: Parts = {
+    "timers": """Id=apt-daily-upgrade.timer
+LoadState=loaded
+ActiveState=active
+
+Id=dnf-automatic.timer
+LoadState=not-found
+ActiveState=inactive""",
+    "apt": """APT::Periodic "";
+APT::Periodic::Update-Package-Lists "1";
+APT::Periodic::Unattended-Upgrade "1";
+Unattended-Upgrade "";
+Unattended-Upgrade::Package-Blacklist "";
+Unattended-Upgrade::Package-Blacklist:: "nvidia-";""",
+    "upgrader": "/usr/bin/unattended-upgrade",
+    "excludes": "",
+    "runfile": "file /usr/bin/nvidia-uninstall",
+    "log": "installer version: 550.54.15",
+    "last": "yes",
+}
+
+FABRIC: Parts = {
+    "switches": "0000:85:00.0\n0000:86:00.0",
+    "nic": "",
+    "units": """Result=success
+Id=nvidia-fabricmanager.service
+LoadState=loaded
+ActiveState=active
+UnitFileState=enabled
+
+Result=success
+Id=nvidia-persistenced.service
+LoadState=loaded
+ActiveState=active
+UnitFileState=enabled""",
+    "version": "Fabric Manager version is : 550.163.01",
+    "last": "yes",
 }

@@ -13,6 +13,8 @@ from ongpu.host.reading import Absent, Known, Unreadable
 from ongpu.probe.output import Output, Part
 from ongpu.probe.section import Section
 from ongpu.probe.sections import (
+    fabric,
+    installers,
     kernel_log,
     kernels,
     libraries,
@@ -22,6 +24,7 @@ from ongpu.probe.sections import (
     nvml,
     packages,
     pci,
+    platform,
     secure_boot,
     system,
     use,
@@ -36,6 +39,9 @@ SAMPLES: dict[str, tuple[Section, samples.Parts]] = {
     "kernels": (kernels.SECTION, samples.KERNELS | {"log:/var/lib/dkms/nvidia/580/build/make.log": "1: error: x"}),
     "modprobe": (modprobe.SECTION, samples.MODPROBE),
     "use": (use.SECTION, samples.USE | {"blocked": ""}),
+    "platform": (platform.SECTION, samples.PLATFORM),
+    "installers": (installers.SECTION, samples.INSTALLERS | {"nosystemd": "", "automatic": "yes"}),
+    "fabric": (fabric.SECTION, samples.FABRIC | {"nobus": "", "nosystemd": ""}),
     "libraries": (libraries.SECTION, samples.LIBRARIES),
     "nodes": (nodes.SECTION, samples.NODES),
     "packages": (packages.SECTION, samples.PACKAGES | {"none": "", "rpm": "a\t1\tx", "locks": "", "manager": "dnf"}),
