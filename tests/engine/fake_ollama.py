@@ -52,8 +52,11 @@ class FakeOllama:
         self.port = 0
         self.closing = threading.Event()
 
-    def resident(self, *names: str) -> None:
-        self.answers["/api/ps"] = (200, {"models": [{"name": name, "model": name, "size": 5} for name in names]})
+    def resident(self, *names: str, context: int | None = 4096) -> None:
+        """In the order of Ollama's fields: the context stands behind an inner object."""
+        tail = {} if context is None else {"context_length": context}
+        models = [{"name": name, "model": name, "size": 5, "details": {"family": "llama"}, **tail} for name in names]
+        self.answers["/api/ps"] = (200, {"models": models})
 
     @property
     def paths(self) -> list[str]:

@@ -21,6 +21,7 @@ from tests.probe.shells import SHELLS, run, tool
 
 TINY = Wanted("tiny:latest", 700_000_000)
 SETTING = Setting(context=4096, parallel=1, most=3)
+LARGER = Setting(context=8192, parallel=1, most=3)
 TOOLS = (
     *("awk", "cat", "cut", "date", "grep", "head", "od", "printf", "sed", "sleep", "tail", "timeout", "tr", "true"),
     *("sort", "id", "wc"),
@@ -115,15 +116,82 @@ def test_a_resident_model_is_timed_whatever_else_is_resident(shell: Shell, bed: 
 
 
 @pytest.mark.parametrize("shell", SHELLS)
+def test_a_resident_model_is_asked_with_its_own_context(shell: Shell, bed: Bed) -> None:
+    """A client has loaded it with another num_ctx than the service's: without it Ollama would load it anew."""
+    bed.fake.resident("other:latest", "tiny:latest", context=16384)
+    (told,) = bed.ask(shell)
+    assert told.outcome == "resident"
+    ((_, body),) = [asked for asked in bed.fake.asked if asked[0] == "/api/generate"]
+    assert body["options"] == {"num_predict": 32, "temperature": 0, "seed": 1, "num_ctx": 16384}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_one_whose_context_is_not_told_is_asked_for_nothing(shell: Shell, bed: Bed) -> None:
+    bed.fake.resident("tiny:latest", context=None)
+    (told,) = bed.ask(shell)
+    assert (told.outcome, told.generation) == ("resident", None)
+    assert "would load it anew" in told.why
+    assert bed.fake.paths == ["/api/show"]
+
+
+def runner(bed: Bed, port: int, parent: int = 0) -> None:
+    """A process that holds the model; systemctl says that ollama is process 700."""
+    tool(bed.tools, "systemctl", f"echo MainPID=700; echo 'Environment=OLLAMA_HOST=127.0.0.1:{bed.fake.port}'")
+    place = bed.proc / "4711"
+    place.mkdir(exist_ok=True)
+    words = ("llama-server", "--model", f"/store/blobs/{BLOB}", "--port", str(port))
+    (place / "cmdline").write_bytes(b"\0".join(word.encode() for word in words) + b"\0")
+    (place / "stat").write_text(f"4711 (llama-server) S {parent or 700} 1 1 0 -1 4194304 100\n")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_runner_that_answers(shell: Shell, bed: Bed) -> None:
+    bed.fake.resident("tiny:latest")
+    bed.fake.answers["/health"] = (200, {"status": "ok"})
+    runner(bed, bed.fake.port)
+    (told,) = bed.ask(shell)
+    assert (told.runner, told.runner_line) == ("answers", f"answers 4711 {bed.fake.port}")
+    assert told.generation is not None
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("load", [True, False])
+def test_a_frozen_runner_is_found_and_not_waited_for(
+    shell: Shell, bed: Bed, load: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_MODEL", loading._MODEL.replace('/health" 5', '/health" 1'))
+    bed.fake.resident("tiny:latest")
+    bed.fake.answers["/health"] = (200, None)
+    runner(bed, bed.fake.port)
+    (told,) = bed.ask(shell, load=load)
+    assert (told.outcome, told.runner) == ("resident", "silent")
+    assert told.runner_line.startswith(f"silent 4711 {bed.fake.port} ")
+    assert "/api/generate" not in bed.fake.paths
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_dead_runner_is_not_started_again_for_a_look(shell: Shell, bed: Bed) -> None:
+    """The only process with the model is not the service's: it was left over."""
+    bed.fake.resident("tiny:latest")
+    runner(bed, bed.fake.port, parent=1)
+    (told,) = bed.ask(shell)
+    assert (told.outcome, told.runner) == ("resident", "gone")
+    assert "/api/generate" not in bed.fake.paths
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize(
     ("free", "setting", "outcome", "words"),
     [
-        # 700 MB + KV 512 MiB + surcharge 2048 MiB = 3227 MiB
-        ((8000,), SETTING, "loaded", ""),
-        ((4000,), SETTING, "refused", "it needs about 3227 MiB, 3200 MiB are usable"),
-        ((3000, 3000), SETTING, "refused", "it needs about 3227 MiB, 2400 MiB are usable"),  # it would go to one GPU
-        ((1000, 1000, 3000), SETTING, "refused", "2400 MiB are usable"),
-        ((1400, 1400, 1400), SETTING, "loaded", ""),  # too large for one: all three together
+        # 700 MB + KV 512 MiB = 1179 MiB, and no surcharge for so small a context
+        ((1500,), SETTING, "loaded", ""),
+        ((1400,), SETTING, "refused", "it needs about 1179 MiB, 1120 MiB are usable"),
+        # 700 MB + KV 1024 MiB + surcharge 768 MiB = 2459 MiB
+        ((8000,), LARGER, "loaded", ""),
+        ((3000,), LARGER, "refused", "it needs about 2459 MiB, 2400 MiB are usable"),
+        ((3000, 3000), LARGER, "refused", "it needs about 2459 MiB, 2400 MiB are usable"),  # it would go to one GPU
+        ((1000, 1000, 3000), LARGER, "refused", "2400 MiB are usable"),
+        ((1400, 1400, 1400), LARGER, "loaded", ""),  # too large for one: all three together
         ((8000,), Setting(context=4096, parallel=16, most=3), "refused", "it needs about 10907 MiB"),
         ((8000,), Setting(context=4096, parallel=1, most=1), "refused", "Ollama keeps at most 1 models"),
         ((8000,), Setting(context=0, parallel=1, most=3), "refused", "it needs about 19099 MiB"),  # the model's own

@@ -16,6 +16,8 @@ from ongpu.proof.case import Asked, Generation, Outcome, Shape
 _FROM = re.compile(r"\\nFROM ([^\"\\]{0,4096}sha256[-:][0-9a-f]{1,128})")
 # "llama.block_count":6
 _BLOCKS = re.compile(r"\"(?![^\"]*\.(?:vision|audio)\.)[^\"]{1,100}\.block_count\": *(\d{1,6})")
+# "qwen3moe.expert_count":128
+_EXPERTS = re.compile(r"\"[^\"]{1,100}\.expert_count\": *(\d{1,6})")
 # "name":"token_embd.weight","type":"Q4_K","shape":[4096,128256]}
 _TENSOR = re.compile(r"\"name\": *\"[a-z_]+\.\w+\", *\"type\": *\"(\w{1,20})\", *\"shape\": *\[([\d, ]{1,100})\]")
 # Bits per weight of ggml's tensor types (ggml/src/ggml-common.h: bytes of a block by its weights)
@@ -62,6 +64,7 @@ def _one(output: Output, number: int) -> Asked:
     shown = output[f"show:{number}"]
     found = _FROM.search(shown.text)
     facts: dict[str, Any] = {"blob": names.blob(found[1]) if found else "", "shape": shape(shown.text)}
+    facts |= _runner(output[f"runner:{number}"])
     decision = output[f"decision:{number}"]
     word, _, rest = decision.text.strip().partition(" ")
     if not decision.ok:
@@ -69,6 +72,9 @@ def _one(output: Output, number: int) -> Asked:
     match word, rest:
         case ("resident", ""):
             return Asked(outcome="resident", **facts)
+        case ("resident", "unasked"):
+            why = "its context length is not told, and another one would load it anew, so it was asked for nothing"
+            return Asked(outcome="resident", why=why, **facts)
         case ("missing", ""):
             return Asked(outcome="not loaded", why="it is not loaded (--load loads it for the proof)", **facts)
         case ("evicts", _):
@@ -79,6 +85,13 @@ def _one(output: Output, number: int) -> Asked:
             return _answered(output, number, "resident" if word == "resident" else "loaded", facts)
         case _:
             return Asked(why=f"/api/ps: {_said(output[f'ps:{number}'])}", **facts)
+
+
+def _runner(part: Part) -> dict[str, Any]:
+    # answers 4711 40001    silent 4711 40001 curl: (28) Operation timed out after 5002 milliseconds    gone
+    line = part.lines[0][:300] if part.lines else ""
+    word = line.partition(" ")[0]
+    return {"runner": word, "runner_line": line} if word in ("answers", "silent", "gone") else {}
 
 
 def _answered(output: Output, number: int, success: Outcome, facts: dict[str, Any]) -> Asked:
@@ -113,7 +126,12 @@ def _generation(body: dict[str, Any]) -> Generation | None:
     tokens, nanoseconds = body.get("eval_count"), body.get("eval_duration")
     if type(tokens) is not int or type(nanoseconds) is not int or tokens < 0 or not 0 < nanoseconds < 1 << 62:
         return None
-    return Generation(tokens=min(tokens, 1 << 32), nanoseconds=nanoseconds)
+    read, spent = body.get("prompt_eval_count"), body.get("prompt_eval_duration")
+    if type(read) is not int or type(spent) is not int or not (0 <= read < 1 << 32 and 0 < spent < 1 << 62):
+        read = spent = 0
+    return Generation(
+        tokens=min(tokens, 1 << 32), nanoseconds=nanoseconds, prompt_tokens=read, prompt_nanoseconds=spent
+    )
 
 
 def _body(part: Part) -> tuple[dict[str, Any], str]:
@@ -144,7 +162,7 @@ def _said(part: Part) -> str:
 
 def shape(text: str) -> Shape:
     """From the kept parts of /api/show."""
-    blocks = _BLOCKS.search(text)
+    blocks, experts = _BLOCKS.search(text), _EXPERTS.search(text)
     tensors = [(found[1], found[2]) for found in _TENSOR.finditer(text)]
     sizes = [_bytes(kind, dimensions) for kind, dimensions in tensors]
     known = [size for size in sizes if size is not None]
@@ -152,6 +170,7 @@ def shape(text: str) -> Shape:
         input_bytes=sum(known) if known and len(known) == len(sizes) else None,
         input_tensors=len(sizes),
         layers=int(blocks[1]) + 1 if blocks else None,
+        experts=int(experts[1]) if experts else 0,
     )
 
 

@@ -2,11 +2,14 @@
 
 What it does on a host, all bounded in time:
   /api/show, /api/ps   always; asking changes nothing
+  /health              of the runner of a resident model: one that is frozen holds its memory and answers nothing
   /api/generate        only where loading is allowed: 32 tokens with a fixed seed (/api/embed for embedding models).
-                       No num_ctx and no keep_alive are sent, so a resident model is never loaded anew and keeps its own
-                       duration; its expiry moves by that duration, as with any request (Ollama has no way to put an
-                       expiry back). What was loaded for the proof stays for the service's own keep_alive: unloading
-                       it would throw away what the operator is about to use.
+                       A resident model is asked with the num_ctx that /api/ps shows for it, because without one it
+                       would be loaded anew with the service's context (seen: a different num_ctx reloads); where that
+                       is not told (before Ollama 0.9.7), it is not asked. No keep_alive is sent: it would replace the
+                       model's own for good. Its expiry moves by its own duration, as with any request. What was loaded
+                       for the proof stays for the service's own keep_alive: unloading it would throw away what the
+                       operator is about to use.
 A model that is not resident is loaded only if nothing resident is evicted for it, by Ollama's own rule as far as it can
 be foreseen (server/sched.go, llm/llama_server.go of 0.33; each doubt counts against loading).
 """
@@ -32,10 +35,12 @@ LEAST = 5  # seconds; with less left, nothing more is loaded: closing the connec
 TOKENS = 32
 PROMPT = "Count from one to twenty in words."
 
-# Ollama's forecast (PredictServerVRAM) is the file plus a KV cache of f16; with it a batch surcharge, of which the
-# largest is taken here. It evicts when more than 80 % of the free memory of the chosen GPUs is needed.
-SURCHARGE = 2 << 30
+# Ollama's forecast (PredictServerVRAM) is the file plus a KV cache of f16; with it a surcharge for the batch, which
+# follows the context of all slots: none up to 4096 tokens, 768 MiB up to 32768, then 2 GiB. It evicts when more than
+# 80 % of the free memory of the chosen GPUs is needed.
 _SHARE = 80
+_CONTEXT = "@CONTEXT@"  # in the request to a resident model: its own num_ctx
+HEALTH_SECONDS = 5  # llama-server answers this at any load, from a thread of its own; twice in vain is frozen
 
 # post URL BODY SECONDS: as `http` in probe.endpoint. Its wget: GNU shows an error's body with --content-on-error, and
 # would repeat a request; busybox knows neither option and names the status on stderr.
@@ -57,14 +62,16 @@ post() {
 # What is kept of /api/show: the file, what the model can do, its sizes, its input tensors, its own settings.
 _FACTS = (
     r'"error": *"([^"\\]|\\.)*"|\\nFROM [^"\\]*sha256[-:][0-9a-f]+|"capabilities": *\[[^]]*\]'
-    r'|"[A-Za-z0-9_.-]+\.(block_count|embedding_length|context_length|attention\.head_count(_kv)?)": *[0-9]+'
+    r'|"[A-Za-z0-9_.-]+\.(block_count|expert_count|embedding_length|context_length)": *[0-9]+'
+    r'|"[A-Za-z0-9_.-]+\.attention\.head_count(_kv)?": *[0-9]+'
     r'|"name": *"(token_embd|per_layer_token_embd|position_embd|token_types|token_embd_norm)\.[^}]*\}'
     r'|"remote_(host|model)": *"[^"]+"'
     r"|num_ctx +[0-9]+|num_gpu +-?[0-9]+|(curl|wget): .*|^[0-9]{3}$"
 )
 
-# model NUMBER KEY FILE_BYTES ASK RUN EMBED: one declared model; KEY is its full name in lower case, as /api/ps is
-# compared with it; the last three are JSON bodies. A remote model is not run: that would ask its provider.
+# model NUMBER KEY FILE_BYTES ASK RUN EMBED RUN_RESIDENT EMBED_RESIDENT: one declared model; KEY is its full name in
+# lower case, as /api/ps is compared with it; the last five are JSON bodies. A remote model is not run: that would ask
+# its provider.
 _MODEL = rf"""
 fact() {{ printf '%s\n' "$facts" | sed -n "s/.*\.$1\": *//p" | head -n 1; }}
 said() {{ printf '%s\n' "$body" | sed 's/"embeddings": *\[\[[^]]\{{1,\}}/"embeddings":[[0/'; return "$rc"; }}
@@ -79,6 +86,13 @@ needed() {{
   kv=$(fact 'attention\.head_count_kv'); kv=${{kv:-$heads}}
   context=$(printf '%s\n' "$facts" | sed -n 's/^num_ctx *//p' | head -n 1)
   context=${{context:-$CONTEXT}}; [ "$context" != 0 ] || context=$(fact context_length)
+  surcharge=$((2 << 30))
+  case $context in
+    '' | *[!0-9]* | ?????????*) ;;
+    *)
+      if [ $((context * PARALLEL)) -le 4096 ]; then surcharge=0
+      elif [ $((context * PARALLEL)) -le 32768 ]; then surcharge=$((768 << 20)); fi ;;
+  esac
   for given in "$1" "$layers" "$width" "$heads" "$kv" "$context"; do
     case $given in '' | 0 | *[!0-9]* | ????????????????*) return 1 ;; esac
   done
@@ -97,11 +111,38 @@ evicts() {{
   done
   [ "$sum" -gt 0 ] || {{ why="how much GPU memory is free is not known"; return 0; }}
   room=$most; [ $((need >> 20)) -le $((most * {_SHARE} / 100)) ] || room=$sum
-  why="it needs about $(((need + {SURCHARGE}) >> 20)) MiB, $((room * {_SHARE} / 100)) MiB are usable"
-  [ $(((need + {SURCHARGE}) >> 20)) -gt $((room * {_SHARE} / 100)) ]
+  need=$((need + surcharge))
+  why="it needs about $((need >> 20)) MiB, $((room * {_SHARE} / 100)) MiB are usable"
+  [ $((need >> 20)) -gt $((room * {_SHARE} / 100)) ]
+}}
+held() {{ printf '%s' "$ps" | tr '{{' '\n' | awk -v key="$key" '
+  /"name": *"/ {{ name = $0; sub(/.*"name": *"/, "", name); sub(/".*/, "", name); on = (tolower(name) == key) }}
+  on && /"context_length": *[0-9]/ {{
+    text = $0; sub(/.*"context_length": */, "", text); sub(/[^0-9].*/, "", text); print text; exit
+  }}'; }}
+runner() {{
+  blob=$(printf '%s\n' "$facts" | sed -n 's/.*\(sha256[-:][0-9a-f]\{{1,\}}\).*/\1/p' | head -n 1)
+  [ -n "$blob" ] && [ "$PID" != 0 ] || return 1
+  port= pid=
+  for line in $(grep -lsF -- "$blob" /proc/[0-9]*/cmdline); do
+    pid=${{line#/proc/}}; pid=${{pid%/cmdline}}
+    [ "$(sed 's/.*) . \([0-9]*\) .*/\1/' "/proc/$pid/stat" 2>/dev/null)" = "$PID" ] || {{ pid=; continue; }}
+    port=$(tr '\000' '\n' <"$line" 2>/dev/null | sed -n '/^--port$/{{n;p;}}; s/^--port=//p' | head -n 1)
+    break
+  done
+}}
+health() {{
+  runner || return 0
+  if [ -z "$pid" ]; then printf 'gone\n'; return 0; fi
+  case $port in '' | *[!0-9]*) return 0 ;; esac
+  for time in 1 2; do
+    said=$(http "http://127.0.0.1:$port/health" {HEALTH_SECONDS} 2>&1)
+    case $? in 0 | 8) printf 'answers %s %s\n' "$pid" "$port"; return 0 ;; esac
+  done
+  printf 'silent %s %s %s\n' "$pid" "$port" "$(printf '%s' "$said" | tr '\n' ' ' | head -c 200)"
 }}
 model() {{
-  number=$1 key=$2 file=$3 ask=$4 run=$5 embed=$6
+  number=$1 key=$2 file=$3 ask=$4 run=$5 embed=$6 again=$7 embed_again=$8
   body=$(post "$URL/api/show" "$ask" 15 2>&1); rc=$?
   facts=$(printf '%s\n' "$body" | grep -oE '{_FACTS}' | head -c 20000)
   p "show:$number" told
@@ -109,7 +150,16 @@ model() {{
   p "ps:$number" listed
   case $rc$ps in 0*'"models"'*) ;; *) decide unknown; return ;; esac
   if residents | tr 'A-Z' 'a-z' | grep -qxF -- "$key"; then state=resident; else state=missing; fi
+  found=
+  if [ "$state" = resident ]; then found=$(health); p "runner:$number" printf '%s\n' "$found"; fi
   if [ "$LOAD" = 0 ]; then decide "$state"; return; fi
+  case $found in gone* | silent*) decide "$state"; return ;; esac
+  if [ "$state" = resident ]; then
+    own=$(held)
+    if [ -z "$own" ]; then decide "$state" unasked; return; fi
+    run=${{again%%{_CONTEXT}*}}$own${{again#*{_CONTEXT}}}
+    embed=${{embed_again%%{_CONTEXT}*}}$own${{embed_again#*{_CONTEXT}}}
+  fi
   case $facts in *'"error"'*'not found'* | *'"remote_'*) decide "$state"; return ;; esac
   if [ "$state" = missing ] && evicts "$file"; then decide evicts "$others: $why"; return; fi
   left=$((END - $(date +%s)))
@@ -178,10 +228,16 @@ END=$(($(date +%s) + {SECONDS}))
 
 def _call(number: int, model: Wanted) -> str:
     options = {"num_predict": TOKENS, "temperature": 0, "seed": 1}
+    run = {"model": model.name, "prompt": PROMPT, "stream": False}
+    embed = {"model": model.name, "input": PROMPT}
+    resident = {"num_ctx": _CONTEXT}
     bodies = (
         {"model": model.name},
-        {"model": model.name, "prompt": PROMPT, "stream": False, "options": options},
-        {"model": model.name, "input": PROMPT},
+        {**run, "options": options},
+        embed,
+        {**run, "options": {**options, **resident}},
+        {**embed, "options": resident},
     )
-    words = [str(number), names.full(model.name), str(model.file_bytes), *(json.dumps(body) for body in bodies)]
+    texts = (json.dumps(body).replace(f'"{_CONTEXT}"', _CONTEXT) for body in bodies)
+    words = [str(number), names.full(model.name), str(model.file_bytes), *texts]
     return f"model {' '.join(shlex.quote(word) for word in words)}\n"

@@ -72,7 +72,9 @@ class Testimony:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelResult:
-    """`size_bytes`/`gpu_bytes` as the API reports them; `gpus` = indexes that hold the runner's memory.
+    """`size_bytes`/`gpu_bytes` as the API reports them; `gpus` = indexes that hold the runner's memory. The rates are
+    those of the timed generation; `roofline_tokens_per_second`: what the card's memory bandwidth allows at most;
+    `advice`: what is worth a look although nothing is wrong.
 
     `not_loaded`: the look was not to load anything, and the model was seen not to be resident: neither good nor bad.
     """
@@ -85,6 +87,9 @@ class ModelResult:
     gpu_bytes: int | None = None
     context_length: int | None = None
     tokens_per_second: float | None = None
+    prompt_tokens_per_second: float | None = None
+    roofline_tokens_per_second: float | None = None
+    advice: str = ""
     gpus: tuple[int, ...] = ()
 
 

@@ -35,19 +35,32 @@ class Declared:
 class Shape:
     """From /api/show. `input_bytes`: the tensors that llama.cpp keeps in the CPU's memory by design (the token
     embeddings and the like; a lookup there costs nothing). `input_tensors`: how many they are. `layers`: as
-    llama.cpp counts them (blocks + output)."""
+    llama.cpp counts them (blocks + output). `experts`: of each layer, 0 where there are none."""
 
     input_bytes: int | None = None
     input_tensors: int = 0
     layers: int | None = None
+    experts: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """A timed generation: tokens made, and the nanoseconds that it took (`eval_count`, `eval_duration`)."""
+    """A timed generation: tokens made, and the nanoseconds that it took (`eval_count`, `eval_duration`).
+
+    The same of the prompt (`prompt_eval_count`, `prompt_eval_duration`); 0 when it is not told.
+    """
 
     tokens: int
     nanoseconds: int
+    prompt_tokens: int = 0
+    prompt_nanoseconds: int = 0
+
+    @property
+    def prompt_rate(self) -> float | None:
+        """Tokens of the prompt read per second. None for too few."""
+        if self.prompt_tokens < 4 or self.prompt_nanoseconds <= 0:
+            return None
+        return self.prompt_tokens * 1e9 / self.prompt_nanoseconds
 
     @property
     def rate(self) -> float | None:
@@ -62,12 +75,16 @@ class Asked:
     """What came of asking Ollama for the model before the look.
 
     `resident`: it was loaded already; `loaded`: loaded for the proof; `not loaded`: it is not, and loading was not
-    allowed; `refused`: allowed, but not done (`why`: what it would evict); `failed`: Ollama refused (`why`: its
-    words). `blob`: file name of the weights in the store. `kind`: `embedding` models make no tokens.
+    allowed; `refused`: allowed, but not done (`why`: what it would evict); `failed`: Ollama refused (`why`: its words).
+    `runner`: does the process of a resident model answer? `silent` = it does not, though it is there (frozen), `gone` =
+    it is not there, though Ollama lists the model; `runner_line`: what was seen. `blob`: file name of the weights in
+    the store. `kind`: `embedding` models make no tokens.
     """
 
     outcome: Outcome = "unknown"
     why: str = ""
+    runner: Literal["", "answers", "silent", "gone"] = ""
+    runner_line: str = ""
     blob: str = ""
     kind: Literal["text", "embedding"] = "text"
     shape: Shape = Shape()
@@ -143,12 +160,14 @@ def _runner(snapshot: HostSnapshot, asked: Asked, resident: Reading[LoadedModel]
 
 def _pick(runners: tuple[Runner, ...], source: str, asked: Asked, snapshot: HostSnapshot) -> Reading[Runner]:
     own = [runner for runner in runners if not runner.orphan]
+    orphans = [str(runner.process.pid) for runner in runners if runner.orphan]
+    left = f" (left over from another server: process {', '.join(orphans)})" if orphans else ""
     if not own:
-        return Absent("no runner process of the service holds a model")
+        return Absent(f"no runner process of the service holds a model{left}")
     if asked.blob:
         fitting = [runner for runner in own if names.blob(runner.model_path) == names.blob(asked.blob)]
         if not fitting:
-            return Absent(f"none of the service's {len(own)} runner processes holds {asked.blob[:19]}")
+            return Absent(f"none of the service's {len(own)} runner processes holds {asked.blob[:19]}{left}")
         if len(fitting) > 1:
             return Unreadable(f"{len(fitting)} runner processes hold {asked.blob[:19]}")
         return Known(fitting[0], source)

@@ -7,6 +7,7 @@ from ongpu.host.reading import Known, value_or_none
 from ongpu.host.result import ModelResult
 from ongpu.proof import quorum, sentence
 from ongpu.proof.case import Case
+from ongpu.proof.roofline import advice, roofline
 from ongpu.proof.witnesses import all_witnesses
 
 
@@ -20,6 +21,8 @@ def judge(case: Case) -> ModelResult:
         verdict = "not_verified"
     resident = value_or_none(case.resident)
     gpus = held_on(case)
+    made = case.asked.generation
+    rate, found = made.rate if made else None, roofline(case, gpus)
     return ModelResult(
         name=case.declared.name,
         verdict=verdict,
@@ -28,7 +31,10 @@ def judge(case: Case) -> ModelResult:
         size_bytes=resident.size_bytes if resident else None,
         gpu_bytes=resident.size_vram_bytes if resident else None,
         context_length=resident.context_length if resident else None,
-        tokens_per_second=case.asked.generation.rate if case.asked.generation else None,
+        tokens_per_second=rate,
+        prompt_tokens_per_second=made.prompt_rate if made else None,
+        roofline_tokens_per_second=found.tokens_per_second if found else None,
+        advice=advice(case, found, rate) if verdict == "verified" else "",
         gpus=gpus,
     )
 

@@ -44,6 +44,9 @@ def _model(model: ModelResult) -> dict[str, Any]:
         "gpus": list(model.gpus),
         "context_length": model.context_length,
         "tokens_per_second": model.tokens_per_second,
+        "prompt_tokens_per_second": model.prompt_tokens_per_second,
+        "roofline_tokens_per_second": model.roofline_tokens_per_second,
+        "advice": model.advice,
     }
 
 

@@ -24,6 +24,7 @@ def render(result: FleetResult) -> str:
         list(_fixes.lines(hosts)),
         list(_models(hosts)),
         list(_troubles(hosts, explain)),
+        list(_advice(hosts)),
         healthy,
         [_last_line(result)],
     ]
@@ -90,6 +91,14 @@ def _troubles(hosts: list[HostResult], explain: bool) -> Iterator[str]:
         for unknown in host.unknowns:
             if unknown.allow:
                 yield f"  {unknown.what}: {unknown.allow}"
+
+
+def _advice(hosts: list[HostResult]) -> Iterator[str]:
+    """Nothing is wrong there, but it is worth a look."""
+    for host in hosts:
+        for model in host.models:
+            if model.advice:
+                yield f"{host.host}  {model.name}: {model.advice}"
 
 
 def _healthy(hosts: list[HostResult]) -> Iterator[str]:

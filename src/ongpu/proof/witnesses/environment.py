@@ -15,6 +15,7 @@ from ongpu.host.result import Evidence
 from ongpu.proof.case import Case
 from ongpu.proof.witness import Statement, Witness, blind, no, silent, yes
 
+_THAT_MATTER = ("LLAMA_ARG_", "CUDA_", "GGML_", "OLLAMA_")
 _ALL = 900  # -ngl 999 is everybody's "all layers": no model has so many
 
 
@@ -50,7 +51,19 @@ def _search(runner: Runner, layers: int | None) -> Statement:
         return silent(f"{', '.join(unsure)}: how many layers the model has is not known")
     if unknown:
         return silent(f"{', '.join(unknown)}: what this does to the placement is not known")
-    return yes("nothing in its environment or command line keeps work off the GPU")
+    return yes("nothing in its environment or command line keeps work off the GPU", _looked_at(runner))
+
+
+def _looked_at(runner: Runner) -> Iterator[Evidence]:
+    """What was read: the command line, and each variable that could matter."""
+    pid = runner.process.pid
+    yield Evidence(source=f"/proc/{pid}/cmdline", line=" ".join(runner.process.command)[:1000])
+    match runner.process.environ:
+        case Known(value=environ, source=source):
+            told = sorted(f"{name}={value[:200]}" for name, value in environ.items() if name.startswith(_THAT_MATTER))
+            yield Evidence(source=source, line=" ".join(told) or "none of LLAMA_ARG_*, CUDA_*, GGML_*, OLLAMA_*")
+        case _:
+            return
 
 
 def _told(evidence: Evidence) -> str:
