@@ -80,30 +80,6 @@ def test_a_confirmed_run_does_what_was_shown(blank: Blank, controller: Callable[
     assert on.report("plan")["lab1"]["verdict"] == "ok"
 
 
-def test_the_driver_branch_is_switched_by_a_reboot_only_where_the_policy_allows_it(
-    host: Host, controller: Callable[..., Controller]
-):
-    old = controller(fleet({"lab1": SMALL}, driver={"branch": "570"}))
-    assert old.report("apply", "-y")["lab1"]["models"][0]["verdict"] == "verified"
-    boot, driver = host.boot_id(), "cat /sys/module/nvidia/version"
-    assert host.out(driver).startswith("570.")
-
-    never = controller(fleet({"lab1": SMALL}, driver={"branch": "580", "reboot": "never"}))
-    planned = never.report("plan", expect=4)["lab1"]
-    assert [change["kind"] for change in planned["changes"]] == ["blocked"], planned  # nothing is half done for it
-    assert "needs a reboot, and driver.reboot is `never`" in planned["summary"], planned
-    refused = never.report("apply", "-y", expect=4)["lab1"]
-    assert "needs a reboot, and driver.reboot is `never`" in refused["error"], refused
-    assert (host.boot_id(), host.out(driver)[:4]) == (boot, "570.")
-    assert never.report("verify", "--load")["lab1"]["models"][0]["verdict"] == "verified"
-
-    window = controller(fleet({"lab1": SMALL}, driver={"branch": "580", "reboot": "window"}))
-    record = window.report("apply", "-y")["lab1"]
-    assert record["models"][0]["verdict"] == "verified", record
-    assert host.boot_id() != boot
-    assert host.out(driver).startswith("580.")
-
-
 def test_a_model_that_a_driver_upgrade_left_on_the_cpu_is_brought_back(
     host: Host, controller: Callable[..., Controller]
 ) -> None:

@@ -112,6 +112,12 @@ MISHAPS = {
     "variable set by hand": lambda host: host.process is not None and host.process.update(CUDA_VISIBLE_DEVICES="1"),
     "somebody else on the GPU": lambda host: setattr(host, "clients", (client("trainer"),)),
     "somebody unseen on the GPU": lambda host: setattr(host, "holds", True),
+    "kernel without a module": lambda host: setattr(host, "next_kernel", "6.1.0-57-amd64"),
+    "kernel that DKMS cannot build for": lambda host: (
+        setattr(host, "next_kernel", "6.1.0-57-amd64"),
+        setattr(host, "fails_for_next", True),
+    ),
+    "console on the GPU": lambda host: setattr(host, "console", True),
     "cut off while all was stopped": lambda host: (
         setattr(host, "process", None),
         host.files.update({paths.STOPPED_UNITS: ("ollama.service\n", "0644")}),
@@ -200,7 +206,7 @@ def test_what_cannot_be_read_never_leads_to_a_change(host: World, declared: Host
 
 # Where nothing is to be changed, nothing depends on these.
 NOT_NEEDED = {
-    "libraries", "nodes", "kernel_log", "journal", "nvml", "pci", "kernels", "modprobe", "secure_boot", "use",
+    "libraries", "nodes", "kernel_log", "journal", "nvml", "pci", "modprobe", "secure_boot", "use",
     "watch",
     "platform", "fabric", "installers",
 }  # fmt: skip

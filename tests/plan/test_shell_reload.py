@@ -85,6 +85,8 @@ def variables(place: Path, expect: str = "1") -> dict[str, str]:
         "UNITS": f"{OLLAMA} {DCGM} {DAEMON}",
         "STOPPED": f"{place}/stopped",
         "HEADER": "Managed by ongpu",
+        "SWITCH_FAILED": f"{place}/unfit",
+        "TO": "590",
         "OLLAMA": OLLAMA,
         "API": "http://127.0.0.1:11434",
         "SECONDS_LIMIT": "5",
@@ -93,16 +95,21 @@ def variables(place: Path, expect: str = "1") -> dict[str, str]:
     }
 
 
-def exchange(place: Path, install: str = "", back: str = "", expect: str = "1") -> Run:
+def exchange(place: Path, install: str = "", back: str = "", build: str = "") -> Run:
     return shell.run(
-        "exchange", "units", "reload",
-        INSTALL=install, BACK=back, RELOAD_FAILED=f"{place}/failed", **variables(place, expect),
+        "exchange", "nested", "units", "reload",
+        INSTALL=install, BACK=back, BUILD=build, RELOAD_FAILED=f"{place}/failed", **variables(place),
     )  # fmt: skip
+
+
+def stage(place: Path, install: str, back: str, build: str) -> Run:
+    noted = {name: value for name, value in variables(place).items() if name in ("HEADER", "SWITCH_FAILED", "TO")}
+    return shell.run("stage", "nested", "staged", INSTALL=install, BACK=back, BUILD=build, **noted)
 
 
 def settle(place: Path, expect: str = "1") -> Run:
     notes = f"{place}/stopped {place}/failed {place}/rebooted"
-    return shell.run("confirm", "units", "settle", NOTES=notes, **variables(place, expect))
+    return shell.run("confirm", "nested", "units", "settle", NOTES=notes, **variables(place, expect))
 
 
 def loaded(host: Bench) -> str:
@@ -166,6 +173,31 @@ def test_a_module_that_does_not_load_is_replaced_by_the_previous_one(host: Bench
     assert "Key was rejected by service" in said.reason
     assert said.reason.endswith("; the previous driver was put back and is loaded")
     assert (loaded(host), active(host)) == ("580.82.07", {OLLAMA, DAEMON})
+
+
+def test_a_driver_that_does_not_build_for_the_next_kernel_is_taken_back(host: Bench) -> None:
+    new, old = install(host.place, "590.44.01"), install(host.place, "580.82.07")
+    said = host.run(exchange(host.place, new, old, build="echo 'it does not build for 6.1.0-57'; exit 1\n"))
+    expected = "it does not build for 6.1.0-57; the previous driver was put back and is loaded"
+    note = (
+        "# Managed by ongpu. Not tried again while this file is here.\nto: 590\nwhy: it does not build for 6.1.0-57\n"
+    )
+    assert (said.code, said.reason) == (1, expected)
+    assert (host.place / "unfit").read_text() == note
+    assert (loaded(host), active(host)) == ("580.82.07", {OLLAMA, DAEMON})
+
+
+def test_before_a_reboot_it_is_taken_back_too(host: Bench) -> None:
+    new, old = install(host.place, "590.44.01"), install(host.place, "580.82.07")
+    fails = "echo 'it does not build for 6.1.0-57'; exit 1\n"
+    assert host.run(stage(host.place, new, old, "")) == Said(0, "")
+    assert (host.place / "disk").read_text() == "590.44.01\n"
+    said = host.run(stage(host.place, new, old, fails))
+    assert (
+        said.reason == "it does not build for 6.1.0-57; the previous driver was put back, and the host was not rebooted"
+    )
+    assert (host.place / "disk").read_text() == "580.82.07\n"
+    assert loaded(host) == "580.82.07"
 
 
 def test_a_way_back_that_fails_too_is_said(host: Bench) -> None:

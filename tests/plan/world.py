@@ -10,8 +10,10 @@ import re
 import shlex
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from ongpu.host import paths
+from ongpu.host.boot import DkmsBuild, DkmsFailure, InstalledKernel, Kernels, ModuleFile, SecureBoot
 from ongpu.host.gpu import (
     DeviceNode,
     DeviceNodes,
@@ -44,6 +46,7 @@ from ongpu.host.ollama import (
 from ongpu.host.reading import Absent, Known, Reading, Unreadable
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.host.system import KernelLine, KernelLog, ManagedFile, ManagedFiles, Package, Packages, System
+from ongpu.host.use import Client, DriverUse, Modprobe
 from ongpu.plan import fix_drop_in
 from ongpu.plan.distributions.apt import APT
 from ongpu.plan.types import Change, Drain, Put, Reboot, Remove, Step
@@ -119,6 +122,13 @@ class World:
     stubborn: bool = False  # whatever one does, nouveau has the GPU after a reboot
     holds: bool = False  # a client that nobody saw holds the module
     clients: tuple[GpuProcess, ...] = ()  # of others
+    console: bool = False  # on the GPU
+    next_kernel: str = ""
+    built_for_next: str = ""  # the driver's version
+    fails_for_next: bool = False
+    tried_for_next: bool = False
+    firmware: SecureBoot | None = None
+    signer: str = "DKMS module signing key"
     apt_dies: bool = False  # the next installation is cut off half way
 
     # -- what a look shows ------------------------------------------------------------------------------------
@@ -137,6 +147,10 @@ class World:
             "service": Known(self._service(), "systemctl show"),
             "api": self._api(),
             "journal": Known(Journal(lines=self.journal, truncated=False, suppressed=0), "journalctl"),
+            "use": Known(self._use(), "/proc/*/fd"),
+            "kernels": Known(self._kernels(), "/lib/modules"),
+            "secure_boot": Known(self.firmware, "efivarfs") if self.firmware else Absent("not booted through EFI"),
+            "modprobe": Known(Modprobe(lines=(), parameters=Known((), "/proc/cmdline")), "/etc/modprobe.d"),
             "files": Known(ManagedFiles(files={path: self._file(path) for path in paths.MANAGED}), "stat"),
         }
         return HostSnapshot(**(sections | self.blind))  # type: ignore[arg-type]
@@ -174,6 +188,44 @@ class World:
             uvm_loaded=Known(self.uvm, "/sys/module"),
             nouveau_loaded=Known(self.nouveau, "/sys/module"),
             users=Known(0, "/sys/module"),
+        )
+
+    def _use(self) -> DriverUse:
+        clients = [Client(pid=811, name="nvidia-persistenced", unit="nvidia-persistenced.service", **OPEN)]
+        if self.process is not None and self.resident and not self.on_cpu:
+            clients.append(Client(pid=RUNNER, name="llama-server", unit="ollama.service", **OPEN))
+        return DriverUse(
+            modules=Known({}, "/sys/module"),
+            clients=Known(tuple(clients) if self.loaded else (), "/proc/*/fd"),
+            drm=Known((), "/sys/class/drm"),
+            framebuffers=Known(("nvidia-drmdrmfb",) if self.console else (), "/proc/fb"),
+            rivals=Known(("nouveau",) if self.nouveau else (), "/sys/module"),
+        )
+
+    def _kernels(self) -> Kernels:
+        version = self.driver_version("nvidia-kernel-open-dkms") or self.driver_version("nvidia-kernel-dkms")
+        found = {self.kernel: version}
+        if self.next_kernel:
+            found[self.next_kernel] = self.built_for_next
+        installed = tuple(
+            InstalledKernel(
+                release=release,
+                bootable=True,
+                headers=True,
+                module=Known(_module_file(release, built, self.signer), "modinfo") if built else Absent("no module"),
+            )
+            for release, built in found.items()
+        )
+        build = DkmsBuild(name="nvidia", version=version, kernel=self.kernel, state="installed")
+        failure = DkmsFailure(
+            name="nvidia", version=version, kernel=self.next_kernel, log="/make.log", lines=("nv.c:1: error: too few",)
+        )
+        return Kernels(
+            running=self.kernel,
+            next_boot=Known(self.next_kernel or self.kernel, "the highest installed kernel"),
+            installed=installed,
+            dkms=(build,) if version else (),
+            failures=(failure,) if self.next_kernel and self.fails_for_next and self.tried_for_next else (),
         )
 
     def _libraries(self) -> Libraries:
@@ -428,6 +480,9 @@ class World:
             case "install" if "INSTALL" not in value:
                 packages = set(value["PACKAGES"].split())
                 self.tools |= {tool for tool in TOOLS if set(APT.tools([tool])) <= packages}
+            case "install" if "BACK" in value:
+                if not self._installs_and_builds(value):
+                    raise Killed
             case "install":
                 self._install(value)
             case "hold":
@@ -443,7 +498,7 @@ class World:
             case "put":
                 self.initramfs = True
             case "build":
-                pass
+                self._build_for_next()
             case "create":
                 self.account = ("ollama", "render", "video")
             case "download" | "find":
@@ -507,17 +562,34 @@ class World:
         else:
             self.loaded, self.uvm = "", False
             self.files[paths.STOPPED_UNITS] = ("ollama.service\n", "0644")
-            if value["INSTALL"]:
-                self._install(variables(value["INSTALL"]))
+            done = self._installs_and_builds(value) if value["INSTALL"] else True
             self._load()
             self._settle()
         if running:
             self._start()
-        if self.holds:
+        if self.holds or not done:
             raise Killed
 
+    def _installs_and_builds(self, value: dict[str, str]) -> bool:
+        """False: it does not run here, and the packages are the old ones again."""
+        before = dict(self.packages)
+        self._install(variables(value["INSTALL"]))
+        if value["BUILD"] and self.fails_for_next:
+            self.packages = before
+            self.files[paths.SWITCH_FAILED] = (f"to: {value['TO']}\nwhy: it does not build\n", "0644")
+            return False
+        if value["BUILD"]:
+            self._build_for_next()
+        return True
+
+    def _build_for_next(self) -> None:
+        self.tried_for_next = True
+        if self.fails_for_next:
+            raise Killed
+        self.built_for_next = self.driver_version("nvidia-kernel-open-dkms")
+
     def _settle(self) -> None:
-        for note in (paths.STOPPED_UNITS, paths.RELOAD_FAILED, paths.REBOOTED):
+        for note in (paths.STOPPED_UNITS, paths.RELOAD_FAILED, paths.REBOOTED):  # as NOTES
             self.files.pop(note, None)
 
     def _load(self) -> None:
@@ -576,6 +648,20 @@ class World:
         self.process = None
         if self.enabled and self.binary:
             self._start()
+
+
+OPEN: dict[str, Any] = {"cgroup": "/system.slice", "devices": ("/dev/nvidia0",)}
+
+
+def _module_file(release: str, version: str, signer: str) -> ModuleFile:
+    return ModuleFile(
+        path=f"/lib/modules/{release}/updates/dkms/nvidia.ko",
+        name="nvidia",
+        version=version,
+        flavour="open",
+        signer=Known(signer, "modinfo") if signer else Absent("no signature"),
+        sig_key="",
+    )
 
 
 def client(name: str) -> GpuProcess:

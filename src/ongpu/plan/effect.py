@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ongpu.host.ollama import Service
-from ongpu.host.paths import HEADER, REBOOTED, RELOAD_FAILED
+from ongpu.host.paths import HEADER, REBOOTED, RELOAD_FAILED, SWITCH_FAILED
 from ongpu.host.reading import value_or_none
+from ongpu.host.units import GPU_UNITS as UNITS
+from ongpu.host.use import DriverUse
 from ongpu.plan.context import Context, Halt, known
 from ongpu.plan.driver_state import DriverState, in_branch, replaces_a_working_driver
 from ongpu.plan.files import content_of
@@ -33,14 +35,23 @@ class Effect:
 
 def effect_of(context: Context, state: DriverState) -> Effect:
     """Raises Halt("unknown") when it cannot be told who uses the GPU."""
-    for reason in (_nouveau, _flavour, _tried, _clients):
+    for reason in (_nouveau, _flavour, _tried, _console, _clients):
         if why := reason(context, state):
             return Effect(reboot=why)
     return Effect()
 
 
 def _nouveau(context: Context, state: DriverState) -> str:
-    return "nouveau holds the GPU" if value_or_none(state.module.nouveau_loaded) else ""
+    return f"{holder} holds the GPU" if (holder := rival(context, state)) else ""
+
+
+def rival(context: Context, state: DriverState) -> str:
+    """The kernel's own driver that has the GPU instead; empty if there is none."""
+    if value_or_none(state.module.nouveau_loaded):
+        return "nouveau"
+    loaded = value_or_none(_use(context).rivals)
+    bound = {gpu.driver for gpu in value_or_none(context.snapshot.pci) or ()}
+    return next((name for name in loaded or () if name in bound), "")
 
 
 def _flavour(context: Context, state: DriverState) -> str:
@@ -62,12 +73,27 @@ def _clients(context: Context, state: DriverState) -> str:
     return f"{', '.join(names)} uses the GPU and is not ongpu's to stop" if names else ""
 
 
+def _console(context: Context, state: DriverState) -> str:
+    return "the host's console is on the GPU" if value_or_none(_use(context).console) else ""
+
+
+def _use(context: Context) -> DriverUse:
+    return known(context.snapshot.use, "who uses the GPU's driver")
+
+
 def foreign_clients(context: Context) -> tuple[str, ...]:
-    """Programs on a GPU that are not Ollama's, as `name (pid 4711)`."""
+    """Programs that hold the driver and are not of a service that ongpu may stop, as `name (pid 4711)`.
+
+    Raises Halt("unknown") when it could not be looked.
+    """
+    clients = known(_use(context).clients, "who uses the GPU's driver")
+    names = {client.pid: client.name for client in clients if client.unit not in UNITS}
+    ours = {client.pid for client in clients if client.unit in UNITS} | _pids(value_or_none(context.snapshot.service))
     nvml = value_or_none(context.snapshot.nvml)
     processes = value_or_none(nvml.processes) if nvml else None
-    ours = _pids(value_or_none(context.snapshot.service))
-    return tuple(f"{PurePosixPath(p.name).name} (pid {p.pid})" for p in processes or () if p.pid not in ours)
+    # What the driver itself lists: also a process of another PID namespace, whose files do not show here.
+    listed = {process.pid: PurePosixPath(process.name).name for process in processes or () if process.pid not in ours}
+    return tuple(f"{name} (pid {pid})" for pid, name in sorted((listed | names).items()))
 
 
 def _pids(service: Service | None) -> set[int]:
@@ -90,6 +116,8 @@ def is_refused(context: Context, state: DriverState) -> bool:
     branch = context.spec.driver.branch
     if in_branch(state.installed, branch):
         return False
+    if noted(context, SWITCH_FAILED).get("to") == branch and state.loaded:
+        return True
     try:
         if replaces_a_working_driver(context, state):
             require_effect(context, effect_of(context, state), "")
@@ -116,7 +144,7 @@ def order_reboot(context: Context, state: DriverState, why: str) -> Put:
     was made for it already and did not help: a host never reboots in a circle."""
     note, boot = noted(context, REBOOTED), _boot(context)
     loaded = value_or_none(state.module.loaded)
-    holder = f"nvidia {loaded.version} {loaded.flavour}" if loaded else "nouveau"
+    holder = f"nvidia {loaded.version} {loaded.flavour}" if loaded else rival(context, state)
     if note.get("holder") == holder and note.get("boot") != boot:
         raise Halt(
             "unsupported",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ongpu.host.paths import HEADER, MODULES_LOAD, REBOOTED, RELOAD_FAILED, STOPPED_UNITS, UNIT
+from dataclasses import dataclass
+
+from ongpu.host.paths import HEADER, MODULES_LOAD, REBOOTED, RELOAD_FAILED, STOPPED_UNITS, SWITCH_FAILED, UNIT
+from ongpu.host.units import GPU_UNITS
 from ongpu.plan import shell
 from ongpu.plan.context import Context
 from ongpu.plan.endpoint import api_url
@@ -11,22 +14,7 @@ from ongpu.plan.render import render
 from ongpu.plan.types import Run
 
 API_SECONDS = 240  # see plan/resources/restart.py
-# Services that hold the GPU and may be stopped and started again for a reload, in this order; started the other way
-# round. NVIDIA GPU driver container, `nvidia-driver` (`_unload_driver`); DCGM user guide; dcgm-exporter.
-UNITS = (
-    UNIT,
-    "dcgm-exporter.service",
-    "nvidia-dcgm-exporter.service",
-    "nvidia-dcgm.service",
-    "dcgm.service",
-    "nvidia-topologyd.service",
-    "nvidia-gridd.service",
-    "nvidia-powerd.service",
-    "nvidia-imex.service",
-    "nvidia-fabricmanager.service",
-    "nvlsm.service",
-    "nvidia-persistenced.service",
-)
+_NOTED = {"SWITCH_FAILED": SWITCH_FAILED, "HEADER": HEADER}
 NOTES = (STOPPED_UNITS, RELOAD_FAILED, REBOOTED)
 
 
@@ -41,34 +29,69 @@ def load(version: str, *, uvm_only: bool = False) -> Run:
     return shell.run(what, "module", seconds=1800, UVM="yes" if uvm_only else "", VERSION=version)
 
 
-def reload(context: Context, what: str, install: Run | None = None, back: Run | None = None, version: str = "") -> Run:
-    """Stop what holds the GPU, unload, `install`, load, start again; whatever fails, what was stopped is started.
-    `back` puts the previous packages back where the new module does not load."""
-    nested = shell.script("module", UVM="", VERSION=version)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """`install` another driver (`to`: the declared branch), `build` it for the kernel that boots next, and `back` to
+    the previous packages where one of them fails or the new module does not load."""
+
+    to: str
+    install: Run
+    build: Run | None
+    back: Run | None
+
+    @property
+    def seconds(self) -> int:
+        return sum(step.seconds for step in (self.install, self.build, self.back) if step)
+
+    def scripts(self) -> dict[str, str]:
+        return {
+            "INSTALL": _script(self.install),
+            "BUILD": _script(self.build),
+            "BACK": _script(self.back),
+            "TO": self.to,
+            **_NOTED,
+        }
+
+
+def _script(step: Run | None) -> str:
+    return (step.stdin or step.command) if step else ""
+
+
+def reload(context: Context, what: str, exchange: Exchange | None = None, version: str = "") -> Run:
+    """Stop what holds the GPU, unload, exchange the packages, load, start again; whatever fails, what was stopped is
+    started."""
+    nothing = {"INSTALL": "", "BUILD": "", "BACK": "", "TO": "", **_NOTED}
     return shell.run(
         what,
+        "nested",
         "units",
         "reload",
-        seconds=sum(step.seconds for step in (install, back) if step) + 1800 + API_SECONDS + 300,
-        INSTALL=(install.stdin or install.command) if install else "",
-        BACK=(back.stdin or back.command) if back else "",
-        LOAD=nested,
+        seconds=(exchange.seconds if exchange else 0) + 1800 + API_SECONDS + 300,
+        LOAD=shell.script("module", UVM="", VERSION=version),
         CONFIRM=_confirmation(context),
         RELOAD_FAILED=RELOAD_FAILED,
+        **(exchange.scripts() if exchange else nothing),
         **_units(context),
     )
+
+
+def staged(what: str, exchange: Exchange) -> Run:
+    """Exchange the packages; the module follows at the next boot."""
+    return shell.run(what, "nested", "staged", seconds=exchange.seconds, **exchange.scripts())
 
 
 def confirm(context: Context) -> Run:
     """Start what a run that was cut off left stopped, load, and hold the host against what a working driver is."""
     return shell.run(
         "confirm the driver",
+        "nested",
         "units",
         "settle",
         seconds=1800 + API_SECONDS + 300,
         LOAD=shell.script("module", UVM="", VERSION=""),
         CONFIRM=_confirmation(context),
         NOTES=" ".join(NOTES),
+        HEADER=HEADER,
         **_units(context),
     )
 
@@ -80,9 +103,8 @@ def is_unsettled(context: Context) -> bool:
 
 def _units(context: Context) -> dict[str, str]:
     return {
-        "UNITS": " ".join(UNITS),
+        "UNITS": " ".join(GPU_UNITS),
         "STOPPED": STOPPED_UNITS,
-        "HEADER": HEADER,
         "OLLAMA": UNIT,
         "API": api_url(context.spec.ollama.listen) if context.spec.ollama.manage else "",
         "SECONDS_LIMIT": str(API_SECONDS),

@@ -5,13 +5,15 @@ from __future__ import annotations
 from ongpu.host.paths import NOUVEAU_BLACKLIST
 from ongpu.host.reading import Known, value_or_none
 from ongpu.plan import shell
-from ongpu.plan.context import Context, Later, Resource
+from ongpu.plan.context import Context, Halt, Later, Resource
 from ongpu.plan.driver_state import DriverState, driver_state, on_disk_version
-from ongpu.plan.effect import effect_of, may_take_effect, order_reboot, require_effect
+from ongpu.plan.effect import effect_of, may_take_effect, order_reboot, require_effect, rival
 from ongpu.plan.files import written
+from ongpu.plan.next_kernel import build_for_next
 from ongpu.plan.policy import drained
 from ongpu.plan.reload import at_boot, confirm, is_unsettled, load, reload
 from ongpu.plan.render import render
+from ongpu.plan.secure_boot import require_loadable
 from ongpu.plan.types import Change, Put, Reboot, Run, Step
 
 
@@ -35,13 +37,15 @@ def _not_in_use(context: Context, state: DriverState) -> str:
         return f"module {loaded.version} is loaded, {state.installed} installed"
     if loaded and loaded.flavour not in ("unknown", state.flavour) and context.spec.driver.modules != "auto":
         return f"the {loaded.flavour} module is loaded, driver.modules is {state.flavour}"
-    return "nouveau holds the GPU" if not loaded and value_or_none(state.module.nouveau_loaded) else ""
+    holder = "" if loaded else rival(context, state)
+    return f"{holder} holds the GPU" if holder else ""
 
 
 def _loaded(context: Context, state: DriverState) -> list[Change]:
     modules = at_boot(context)
     steps: list[Step] = [modules.put] if modules else []
     if not state.loaded:
+        require_loadable(context, state)
         steps.append(load(state.installed))
         summary = f"load the kernel module {state.installed}"
     elif isinstance(state.module.uvm_loaded, Known) and not state.module.uvm_loaded.value:
@@ -53,9 +57,20 @@ def _loaded(context: Context, state: DriverState) -> list[Change]:
         summary = "confirm the driver, and start what an earlier run left stopped"
     if is_unsettled(context):
         steps.append(confirm(context))
-    if not steps:
-        return []
-    return [Change(resource="module", summary=summary, steps=tuple(steps), diff=modules.diff if modules else "")]
+    changes = [Change(resource="module", summary=summary, steps=tuple(steps), diff=modules.diff if modules else "")]
+    return [*(changes if steps else []), *_for_next_kernel(context, state, tolerant=bool(steps))]
+
+
+def _for_next_kernel(context: Context, state: DriverState, *, tolerant: bool) -> list[Change]:
+    """`tolerant`: a host is not kept from its GPU of today by its kernel of tomorrow; the look after the change says
+    what is wrong with that one."""
+    try:
+        build = build_for_next(context, state)
+    except Halt:
+        if tolerant:
+            return []
+        raise
+    return [Change(resource="module", summary=build.what, steps=(build,))] if build else []
 
 
 def _take_effect(context: Context, state: DriverState, why: str) -> Change:
@@ -63,11 +78,21 @@ def _take_effect(context: Context, state: DriverState, why: str) -> Change:
     modules = at_boot(context)
     steps: list[Step] = [modules.put] if modules else []
     diff = modules.diff if modules else ""
+    require_loadable(context, state)
     if effect.reboot:
         require_effect(context, effect, why)
+        build = build_for_next(context, state)
         blacklist, more = _without_nouveau(context, state)
         note = order_reboot(context, state, why)
-        steps += [*blacklist, *_built(state), note, *drained(context), Reboot(), confirm(context)]
+        steps += [
+            *blacklist,
+            *_built(state),
+            *([build] if build else []),
+            note,
+            *drained(context),
+            Reboot(),
+            confirm(context),
+        ]
         summary, diff = f"reboot: {_both(why, effect.reboot)}", diff + more
     else:
         require_effect(context, effect, why)
@@ -83,7 +108,7 @@ def _both(why: str, reboot: str) -> str:
 
 def _without_nouveau(context: Context, state: DriverState) -> tuple[list[Put | Run], str]:
     """A blacklist of ours, also in the initramfs, where nouveau may be loaded before the root file system is there."""
-    if not value_or_none(state.module.nouveau_loaded):
+    if not rival(context, state):
         return [], ""
     file = written(context, NOUVEAU_BLACKLIST, render("nouveau-blacklist.conf.j2"))
     rebuild = shell.run("put the blacklist of nouveau into the initramfs", "initramfs", seconds=1800)

@@ -7,13 +7,16 @@ everything that uses the GPU is stopped before, and all of it happens in one scr
 
 from __future__ import annotations
 
-from ongpu.plan.context import Context, Resource
+from ongpu.host.paths import SWITCH_FAILED
+from ongpu.plan.context import Context, Halt, Resource
 from ongpu.plan.driver_state import DriverState, driver_state, in_branch, replaces_a_working_driver
-from ongpu.plan.effect import effect_of, order_reboot, require_effect
+from ongpu.plan.effect import Effect, effect_of, noted, order_reboot, require_effect
+from ongpu.plan.next_kernel import build_of
 from ongpu.plan.policy import drained
-from ongpu.plan.reload import at_boot, confirm, reload
+from ongpu.plan.reload import Exchange, at_boot, confirm, reload, staged
 from ongpu.plan.resources.driver import back, installation, wait_for_repository
-from ongpu.plan.types import Change, Reboot, Step
+from ongpu.plan.secure_boot import require_key
+from ongpu.plan.types import Change, Reboot, Run, Step
 from ongpu.spec.model import HostSpec
 
 
@@ -24,26 +27,46 @@ def _changes(context: Context) -> list[Change]:
     branch = context.spec.driver.branch
     if state.adopted or in_branch(state.installed, branch) or not replaces_a_working_driver(context, state):
         return []
+    _require_untried(context, state)
     effect = effect_of(context, state)
     require_effect(context, effect, f"driver {state.loaded} -> {branch}")
     wait_for_repository(context, effect.interrupts)
-    return [_switch(context, state, effect.reboot)]
+    return [_switch(context, state, effect)]
 
 
-def _switch(context: Context, state: DriverState, reboot: str) -> Change:
+def _exchange(context: Context, state: DriverState, install: Run) -> Exchange:
+    branch = context.spec.driver.branch
+    return Exchange(to=branch, install=install, build=build_of(context, branch), back=back(state))
+
+
+def _require_untried(context: Context, state: DriverState) -> None:
+    """Raises Halt("unsupported") for a driver that was tried on this host and did not run: each further try would
+    interrupt the service for nothing."""
+    failed = noted(context, SWITCH_FAILED)
+    if failed.get("to") == context.spec.driver.branch:
+        raise Halt(
+            "unsupported",
+            f"driver {state.loaded} -> {failed['to']} was tried and does not run here: {failed.get('why', '')}. The "
+            f"previous driver runs. Declare another branch, or mend it and remove {SWITCH_FAILED} for another try",
+        )
+
+
+def _switch(context: Context, state: DriverState, effect: Effect) -> Change:
+    require_key(context, state)
     summary, install = installation(context, state)
+    exchange = _exchange(context, state, install)
     modules = at_boot(context)
     steps: list[Step] = [modules.put] if modules else []
-    if reboot:
+    if effect.reboot:
         # From the installation until the reboot, new CUDA programs find libraries and a module that do not match.
-        note = order_reboot(context, state, f"driver {summary} needs a reboot ({reboot})")
+        note = order_reboot(context, state, f"driver {summary} needs a reboot ({effect.reboot})")
+        install = staged(f"install the driver {summary}", exchange)
         steps += [note, *drained(context), install, Reboot(), confirm(context)]
-        summary = f"{summary}, by a reboot: {reboot}"
+        summary = f"{summary}, by a reboot: {effect.reboot}"
     else:
-        steps += [*drained(context), reload(context, f"replace the driver {summary}", install, back(state))]
+        steps += [*drained(context), reload(context, f"replace the driver {summary}", exchange)]
         summary = f"{summary}, by a reload of the kernel module"
-    interrupts = effect_of(context, state).interrupts
-    return Change(resource="switch", summary=summary, steps=tuple(steps), interrupts=interrupts)
+    return Change(resource="switch", summary=summary, steps=tuple(steps), interrupts=effect.interrupts)
 
 
 def _applies(spec: HostSpec) -> bool:

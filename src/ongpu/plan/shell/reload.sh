@@ -1,5 +1,6 @@
 # INSTALL (script that installs another driver; empty: the installed one is to be loaded) LOAD (script) CONFIRM (script)
-# BACK (script that puts the previous one back, may be empty) RELOAD_FAILED (note that the next run reads)
+# BACK (script that puts the previous one back, may be empty) BUILD (script for the kernel that boots next, may be empty)
+# RELOAD_FAILED (note that the next run reads)
 started() { start_units; [ -z "$lame" ] || printf 'these do not start:%s\n' "$lame"; }
 
 stop_units
@@ -18,27 +19,27 @@ if [ -z "$gone" ]; then
   started
   die "$why holds it; nothing was changed, and what was stopped was started again; run again to see what else would do"
 fi
-# last COMMAND...: its last line in `said`
-last() { said=$("$@" 2>&1) && return 0; said=$(printf '%s\n' "$said" | tail -n 1); return 1; }
 
+# In the order of what may go wrong: an installation that fails has put the old packages back itself.
 failed=
+lost=
 if [ -n "$INSTALL" ]; then
   last again "$INSTALL" || failed=$said
   unload || :
+  if [ -z "$failed" ] && [ -n "$BUILD" ]; then last again "$BUILD" || { failed=$said; lost=yes; }; fi
 fi
-if ! last again "$LOAD"; then
-  failed="${failed:+$failed; }$said"
-  if [ -n "$BACK" ]; then
-    if last again "$BACK" && unload && last again "$LOAD"; then
-      failed="$failed; the previous driver was put back and is loaded"
-    else
-      failed="$failed; putting the previous driver back failed too: $said"
-    fi
+[ -n "$lost" ] || last again "$LOAD" || { failed="${failed:+$failed; }$said"; lost=yes; }
+case $lost$failed in yes* | *'for module build'*) [ -z "$INSTALL" ] || unfit "$failed" ;; esac
+if [ -n "$lost" ] && [ -n "$BACK" ]; then
+  if last again "$BACK" && unload && last again "$LOAD"; then
+    failed="$failed; the previous driver was put back and is loaded"
+  else
+    failed="$failed; putting the previous driver back failed too: $said"
   fi
 elif [ -z "$failed" ]; then
   last again "$CONFIRM" || failed="the driver was exchanged, but $said"
 fi
 started
 [ -z "$failed" ] || die "$failed"
-rm -f "$RELOAD_FAILED"
+rm -f "$RELOAD_FAILED" "$SWITCH_FAILED"
 [ -z "$lame" ] || die "the driver was exchanged, but these do not start again:$lame"

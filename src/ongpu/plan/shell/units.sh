@@ -2,8 +2,6 @@
 # API (of Ollama, may be empty) SECONDS_LIMIT
 : "${ONGPU_ROOT:=}" # where the tests keep a host's files
 
-again() { printf '%s' "$1" | sh -s; }
-
 # Before the first one is stopped, all are noted: what a killed run leaves stopped, the next one starts.
 stop_units() {
   running=
