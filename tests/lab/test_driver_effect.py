@@ -91,10 +91,11 @@ def _what_only_a_reboot_does_waits_for_the_policy(life: Life) -> None:
     for host in life.hosts:
         faults.apply(host.lab, faults.find("gpu-used-by-another"), host.name)
     boots = life.boots()
-    for on, says in (
-        (life.on("580", reboot="never"), "and driver.reboot is `never`"),
-        (life.on("580", reboot="window", window=CLOSED), "is closed until"),
+    for policy, says in (
+        ({"reboot": "never"}, "and driver.reboot is `never`"),
+        ({"reboot": "window", "window": CLOSED}, "is closed until"),
     ):
+        on = life.on("580", **policy)
         for verb in (("plan",), ("apply", "-y")):
             for record in on.report(*verb, expect=4).values():
                 said = record.get("error") or record["summary"]
@@ -109,16 +110,17 @@ def _what_only_a_reboot_does_waits_for_the_policy(life: Life) -> None:
 
 
 def _a_reload_that_fails_leaves_everything_as_it_was(life: Life) -> None:
-    for host in life.hosts:
-        faults.apply(host.lab, faults.find("module-held"), host.name)
+    first = life.hosts[0]
+    faults.apply(first.lab, faults.find("module-held"), first.name)
     boots = life.boots()
-    for record in life.on("590").report("apply", "-y", expect=2).values():
-        assert "the kernel module cannot be unloaded: rmmod: ERROR: Module nvidia is in use" in record["error"], record
-        assert "what was stopped was started again" in record["error"]
-    assert life.loaded() == ["580", "580"]
+    records = life.on("590").report("apply", "-y", expect=2)
+    said = records[first.name]["error"]
+    assert "the kernel module cannot be unloaded: rmmod: ERROR: Module nvidia is in use" in said
+    assert "what was stopped was started again" in said
+    assert life.loaded()[0] == "580"
     life.serves()
-    for record in life.on("590").report("apply", "-y", expect=4).values():
-        assert "driver.reboot is `bootstrap` while the present driver works" in record["error"], record
+    said = life.on("590").report("apply", "-y", first.name, expect=4)[first.name]["error"]
+    assert "driver.reboot is `bootstrap` while the present driver works" in said
     assert life.boots() == boots
-    life.apply(life.on("590", reboot="window"))
-    assert (life.loaded(), set(life.boots()) & set(boots)) == (["590", "590"], set())
+    life.on("590", reboot="window").report("apply", "-y", first.name)
+    assert (life.loaded()[0], life.boots()[0] == boots[0]) == ("590", False)
