@@ -163,7 +163,7 @@ def test_loose_packages_are_held_as_one_set() -> None:
         ((device("0x1b06"),), {"modules": "open"}, "needs driver.modules: proprietary"),
         ((device("0x2b85"),), {"modules": "proprietary"}, "needs driver.modules: open"),
         ((device("0x1b06"), device("0x2b85")), {}, "no driver drives"),
-        ((RTX_4060,), {"source": "distro"}, "driver.source: distro cannot be applied yet"),
+        ((RTX_4060,), {"source": "distro"}, "Debian 12's archive has 535, not 580: declare branch: auto"),
     ],
 )
 def test_what_cannot_work_is_unsupported_with_the_reason(

@@ -91,6 +91,6 @@ def test_the_pin_stays_where_the_driver_may_not_be_replaced() -> None:
 
 
 def test_other_distributions_are_refused_with_a_way_out() -> None:
-    (blocked,) = planned(blank_host(os=("rocky", "9"))).of("repository").blocked
-    assert "cannot install packages on Rocky Linux 9 yet" in blocked.why
+    (blocked,) = planned(blank_host(os=("void", "2026"))).of("repository").blocked
+    assert "ongpu does not know Void Linux 2026" in blocked.why
     assert "driver: {manage: false}" in blocked.why

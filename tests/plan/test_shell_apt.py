@@ -177,7 +177,7 @@ def fetch_key(bench: Bench, url: str, fingerprint: str) -> Run:
     return shell.run(
         f"fetch the signing key {fingerprint}",
         "fetch",
-        "apt-key",
+        "signing-key",
         URL=url,
         FINGERPRINT=fingerprint,
         NAMES=f"{fingerprint[-8:].lower()}.pub {fingerprint[-8:].upper()}.pub",

@@ -6,14 +6,24 @@ from pathlib import Path
 
 import pytest
 
+from ongpu.host.system import Packages
 from ongpu.plan import shell
 from ongpu.plan.distributions.apt import APT
-from ongpu.plan.distributions.base import Install
+from ongpu.plan.distributions.base import Install, Wanted
 from ongpu.plan.types import Run
 from tests.plan.bench import Bench, Said
+from tests.plan.world import World
 
 KERNEL = "6.1.0-56-amd64"
+WANTED = Wanted(
+    system=World().snapshot().system.value,  # type: ignore[union-attr]
+    packages=Packages(manager="apt", installed=(), candidates={}, sources=(), broken=()),
+    source="nvidia",
+    branch="580",
+    flavour="open",
+)
 INSTALL = Install(
+    wanted=WANTED,
     exact={"nvidia-driver-cuda": "580.95.05-1", "nvidia-kernel-open-dkms": "580.95.05-1"},
     version="580.95.05",
     old={},
@@ -75,14 +85,14 @@ def test_everything_comes_in_one_transaction_and_is_held(host: Bench) -> None:
 
 def test_a_branch_is_held_as_a_whole(host: Bench) -> None:
     """Where a newer driver is installed, apt resolves the pattern and the plan knows only the branch."""
-    down = Install(exact={"nvidia-driver-cuda": "580.*"}, version="580", old={}, broken=(), hold=True)
+    down = Install(wanted=WANTED, exact={"nvidia-driver-cuda": "580.*"}, version="580", old={}, broken=(), hold=True)
     assert host.run(APT.install(down)) == Said(0, "")
     assert "nvidia-driver-cuda=580.*" in real_installations(host)[0].split()
     assert host.calls("apt-mark") == ["hold libcuda1 nvidia-driver-cuda libnvidia-ml1 nvidia-next"]
 
 
 def test_without_a_wish_nothing_is_held(host: Bench) -> None:
-    free = Install(exact=INSTALL.exact, version=INSTALL.version, old={}, broken=(), hold=False)
+    free = Install(wanted=WANTED, exact=INSTALL.exact, version=INSTALL.version, old={}, broken=(), hold=False)
     assert host.run(APT.install(free)).code == 0
     assert host.calls("apt-mark") == []
 
@@ -122,7 +132,9 @@ def test_a_failed_build_names_dkms_and_holds_nothing(host: Bench) -> None:
 def test_a_failed_upgrade_puts_the_old_driver_back(host: Bench) -> None:
     apt(host, real=f'case "$*" in *=570.10-1*) exit 0 ;; esac\n{DKMS_FAILS}')
     old = {"nvidia-driver-cuda": "570.10-1"}
-    said = host.run(APT.install(Install(exact=INSTALL.exact, version="580.95.05", old=old, broken=(), hold=True)))
+    said = host.run(
+        APT.install(Install(wanted=WANTED, exact=INSTALL.exact, version="580.95.05", old=old, broken=(), hold=True))
+    )
     assert said.code == 1
     assert said.reason.startswith("Error! Bad return status for module build")
     assert said.reason.endswith("; the previous driver was put back")
@@ -136,7 +148,7 @@ def test_a_full_disk_while_installing_is_the_reason(host: Bench) -> None:
 
 
 def test_what_is_half_installed_is_configured_first(host: Bench) -> None:
-    broken = Install(exact=INSTALL.exact, version="580.95.05", old={}, broken=("x",), hold=True)
+    broken = Install(wanted=WANTED, exact=INSTALL.exact, version="580.95.05", old={}, broken=("x",), hold=True)
     host.fake("dpkg", "exit 1")
     assert host.run(APT.install(broken)).code == 0
     assert host.calls("dpkg") == ["--configure -a"]

@@ -156,7 +156,7 @@ class World:
         return HostSnapshot(**(sections | self.blind))  # type: ignore[arg-type]
 
     def _system(self) -> System:
-        named = {"debian": "Debian GNU/Linux", "ubuntu": "Ubuntu", "rocky": "Rocky Linux"}[self.os[0]]
+        named = {"debian": "Debian GNU/Linux", "ubuntu": "Ubuntu", "void": "Void Linux"}[self.os[0]]
         return System(
             hostname="gpu01",
             os_id=self.os[0],

@@ -25,6 +25,10 @@ DERIVED = f"{STATE_DIR}/derived-models"  # a line each: name, its digest, what i
 APT_SOURCE = "/etc/apt/sources.list.d/ongpu-nvidia.sources"
 APT_PIN = "/etc/apt/preferences.d/ongpu-nvidia"
 APT_KEYRING = "/etc/apt/keyrings/ongpu-nvidia.asc"
+DNF_SOURCE = "/etc/yum.repos.d/ongpu-nvidia.repo"
+ZYPP_SOURCE = "/etc/zypp/repos.d/ongpu-nvidia.repo"
+RPM_KEY = "/etc/pki/rpm-gpg/RPM-GPG-KEY-ongpu-nvidia"
+OFFERS = f"{STATE_DIR}/offers"  # rpm hosts: what the driver's repository offered when it was asked last
 MODULES_LOAD = "/etc/modules-load.d/ongpu-nvidia.conf"
 NOUVEAU_BLACKLIST = "/etc/modprobe.d/ongpu-nouveau.conf"
 MODULE_OPTIONS = "/etc/modprobe.d/ongpu-nvidia.conf"  # by `ongpu fix`
@@ -47,6 +51,9 @@ MANAGED = (
     APT_SOURCE,
     APT_PIN,
     APT_KEYRING,
+    DNF_SOURCE,
+    ZYPP_SOURCE,
+    RPM_KEY,
     MODULES_LOAD,
     MODULE_OPTIONS,
     NOUVEAU_BLACKLIST,

@@ -61,7 +61,8 @@ class System:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """One installed (or half-installed) package. `status` is dpkg's abbreviation (`ii`, `iF`, `hi`) or `rpm`."""
+    """One installed (or half-installed) package. `status` is dpkg's abbreviation (`ii`, `iF`, `hi`), `rpm`,
+    or `dup` for one of two versions that an interrupted rpm transaction has left."""
 
     name: str
     version: str
@@ -78,7 +79,8 @@ class Packages:
     """GPU-related packages, and those that ongpu's work needs.
 
     `manager` is `apt`, `dnf`, `yum`, `zypper` or `rpm`. `candidates` maps a package to the version that apt would
-    install now (apt only: dnf takes seconds to say). `sources` are those that carry NVIDIA packages, like
+    install now; on rpm hosts, where asking takes seconds, to the newest one in the declared branch that the repository
+    had when ongpu last asked it. `sources` are those that carry NVIDIA packages, like
     `http://mirror.example/debian bookworm/non-free`. `broken` = every package that is left half-installed.
     """
 

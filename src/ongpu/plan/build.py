@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 from ongpu.fit.foreseen import Foreseen
 from ongpu.host.snapshot import HostSnapshot
-from ongpu.plan.choice.resolve import resolved
 from ongpu.plan.context import Context, Halt, Later, Resource
+from ongpu.plan.resolve import resolved
 from ongpu.plan.resources import (
     account,
     driver,

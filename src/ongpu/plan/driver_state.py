@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ongpu.host.gpu import KernelModule, PciGpu
 from ongpu.host.reading import Known, Unreadable, value_or_none
 from ongpu.host.system import Package, Packages
 from ongpu.plan.choice import Choice, auto_branch, choose
 from ongpu.plan.context import Context, Halt, because, known
-from ongpu.plan.distributions import Distribution, distribution_of
+from ongpu.plan.distributions import Distribution, PackageSet, Wanted, distribution_of, offered
 from ongpu.plan.gate import system_of
 from ongpu.plan.policy import driver_works
 
 # nvidia-driver-cuda 580.95.05-1   libnvidia-compute-580 580.95.05-0ubuntu1   (epoch possible)
-_UPSTREAM = re.compile(r"^(?:\d+:)?(\d{3}(?:\.\d+)+)(?:[-+~].*)?$")
+_UPSTREAM = re.compile(r"^(?:\d+:)?(\d{3}(?:\.\d+)+)(?:[-+~_].*)?$")
+
+_BRANCH = re.compile(r"(?<=-)\d{3}(?=-|$)|(?<=-G)\d{2}(?=-|$)")
 
 
 def upstream(package_version: str) -> str:
@@ -31,14 +33,16 @@ def in_branch(version: str, branch: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverState:
-    """`required` are the packages to ask for, `replaced` those of the other module flavour, which conflict with them.
+    """`required` are the packages to ask for, `also` those beside them that have versions of their own, `replaced`
+    those of the other module flavour, which conflict with them.
     `installed` is the common driver version of the required ones, empty if some are missing or differ; `loaded` the
     running module's, empty if none. `adopted` = a driver that already is as declared but did not come from our
     packages: it is left alone (design D7)."""
 
     distribution: Distribution
-    flavour: Choice
+    wanted: Wanted
     required: tuple[str, ...]
+    also: tuple[str, ...]
     replaced: tuple[str, ...]
     packages: Packages
     module: KernelModule
@@ -47,10 +51,38 @@ class DriverState:
     adopted: bool
 
     @property
+    def flavour(self) -> Choice:
+        return self.wanted.flavour
+
+    def has(self, name: str) -> bool:
+        return _there(self.packages, name)
+
+    @property
     def stack(self) -> tuple[Package, ...]:
-        """Every installed package of the installed driver release."""
-        versions = {upstream(package.version) for name in self.required if (package := self.packages.find(name))}
-        return tuple(p for p in self.packages.installed if upstream(p.version) in versions - {""} and is_there(p))
+        """Every installed package of the installed driver release, and those that belong to it."""
+        kin = {_kin(name) for name in self.required}
+        versions = {upstream(p.version) for p in self.packages.installed if _kin(p.name) in kin and is_there(p)} - {""}
+        return tuple(
+            package
+            for package in self.packages.installed
+            if is_there(package)
+            and (
+                upstream(package.version) in versions
+                or package.name in self.also
+                or (self.also and package.name.startswith("linux-modules-nvidia-"))
+            )
+        )
+
+
+def branch_in(name: str) -> str:
+    """`nvidia-utils-580-server` -> `580`; empty for a name that carries no branch."""
+    found = _BRANCH.search(name)
+    return found[0] if found else ""
+
+
+def _kin(name: str) -> str:
+    """A package's name without a branch in it: `nvidia-utils-580-server` and `nvidia-utils-595-server` are kin."""
+    return _BRANCH.sub("", name)
 
 
 def is_there(package: Package) -> bool:
@@ -71,21 +103,25 @@ def driver_state(context: Context) -> DriverState:
     gpus = known(context.snapshot.pci, "which GPUs there are", absent=())
     if not gpus and not loaded:
         raise Halt("unsupported", "there is no NVIDIA GPU on the PCI bus of this host")
-    flavour = _flavour(context, gpus, distribution, packages)
-    required = distribution.driver_packages(system, flavour)
-    ours = any(_there(packages, name) for name in required)
+    wanted = _wanted(context, gpus, distribution, packages)
+    chosen = distribution.driver_packages(wanted)
+    required = chosen.required
+    kin = {_kin(name) for name in required}
+    ours = any(is_there(package) for package in packages.installed if _kin(package.name) in kin)
     adopted = not ours and in_branch(loaded, spec.branch) and driver_works(context)
     if loaded and not ours and not adopted:
+        whose = "NVIDIA's" if spec.source == "nvidia" else "the distribution's"
         raise Halt(
             "unsupported",
-            f"driver {loaded} is loaded but was not installed from NVIDIA's packages ({', '.join(required)}): remove "
+            f"driver {loaded} is loaded but was not installed from {whose} packages ({', '.join(required)}): remove "
             f"it first (a .run installation: nvidia-uninstall), or declare driver: {{manage: false}}",
         )
     return DriverState(
         distribution=distribution,
-        flavour=flavour,
+        wanted=wanted,
         required=required,
-        replaced=tuple(set(distribution.driver_packages(system, _other(flavour))) - set(required)),
+        also=chosen.also,
+        replaced=tuple(name for name in _of_the_other(distribution, wanted) if name not in (*required, *chosen.also)),
         packages=packages,
         module=module,
         installed=_common_version(packages, required),
@@ -94,17 +130,32 @@ def driver_state(context: Context) -> DriverState:
     )
 
 
-def _flavour(context: Context, gpus: tuple[PciGpu, ...], distribution: Distribution, packages: Packages) -> Choice:
-    """As declared; `auto` keeps a working flavour of the declared branch."""
+def _wanted(context: Context, gpus: tuple[PciGpu, ...], distribution: Distribution, packages: Packages) -> Wanted:
+    """As declared; `modules: auto` keeps a working flavour of the declared branch."""
     spec = context.spec.driver
     if spec.branch == "auto":  # nothing could be chosen
-        auto_branch(gpus, spec.modules, context.spec.ollama.release, "")
-    choice = choose(gpus, spec.branch, spec.modules, context.spec.ollama.release)
-    other = _other(choice)
+        auto_branch(gpus, spec.modules, context.spec.ollama.release, "", offered(system_of(context), spec.source))
+    wanted = Wanted(
+        system=system_of(context),
+        packages=packages,
+        source=spec.source,
+        branch=spec.branch,
+        flavour=choose(gpus, spec.branch, spec.modules, context.spec.ollama.release),
+    )
     if spec.modules != "auto":
-        return choice
-    present = _common_version(packages, distribution.driver_packages(system_of(context), other))
-    return other if present and in_branch(present, spec.branch) and driver_works(context) else choice
+        return wanted
+    present = _common_version(packages, _of_the_other(distribution, wanted))
+    keeps = present and in_branch(present, spec.branch) and driver_works(context)
+    return replace(wanted, flavour=_other(wanted.flavour)) if keeps else wanted
+
+
+def _of_the_other(distribution: Distribution, wanted: Wanted) -> tuple[str, ...]:
+    """The packages that the other flavour has, where there are any."""
+    try:
+        other: PackageSet = distribution.driver_packages(replace(wanted, flavour=_other(wanted.flavour)))
+    except Halt:
+        return ()
+    return other.required
 
 
 def _other(flavour: Choice) -> Choice:

@@ -1,29 +1,16 @@
-"""Debian, Ubuntu and what is built like them."""
+"""Debian, Ubuntu and what is built like them: apt."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ongpu.host.paths import APT_KEYRING, APT_PIN, APT_SOURCE, HEADER, STATE_DIR
+from ongpu.host.paths import APT_KEYRING, APT_PIN, APT_SOURCE
 from ongpu.host.system import System
 from ongpu.plan import shell
-from ongpu.plan.choice import Choice
-from ongpu.plan.distributions.base import DefaultRepository, Install, OwnFile
+from ongpu.plan.distributions import debian, keys, nvidia
+from ongpu.plan.distributions.base import DefaultRepository, Install, OwnFile, PackageSet, Wanted
 from ongpu.plan.render import render
 from ongpu.plan.types import Run
-
-SPOOL = f"{STATE_DIR}/spool"
-
-# Directory under .../compute/cuda/repos/ and the fingerprint of the key that signs it. NVIDIA's installation guides;
-# the key file in the directory is named by the fingerprint's last eight digits.
-_SIGNED_BY = {
-    ("debian", "12"): ("debian12", "EB693B3035CD5710E231E123A4B469963BF863CC"),
-    ("debian", "13"): ("debian13", "02182E60104FCDC26EAE1B8597A5D4CB8793F200"),
-    ("ubuntu", "22.04"): ("ubuntu2204", "EB693B3035CD5710E231E123A4B469963BF863CC"),
-    ("ubuntu", "24.04"): ("ubuntu2404", "EB693B3035CD5710E231E123A4B469963BF863CC"),
-}
-_SITE = "https://developer.download.nvidia.com/compute/cuda/repos"
-_ARCH = {"x86_64": "x86_64", "aarch64": "sbsa"}
 
 _PACKAGE_OF = {
     "curl": "curl",
@@ -53,27 +40,27 @@ _EXTRAS = ("nvidia-persistenced", "nvidia-modprobe")
 class Apt:
     keyring = APT_KEYRING
     source_path = APT_SOURCE
-    pin_path = APT_PIN
 
     def default_repository(self, system: System) -> DefaultRepository | None:
-        directory, fingerprint = _SIGNED_BY.get((system.os_id, system.os_version), ("", ""))
-        if not directory or system.arch not in _ARCH:
-            return None
-        return DefaultRepository(url=f"{_SITE}/{directory}/{_ARCH[system.arch]}/", fingerprint=fingerprint)
+        return nvidia.default_repository(system)
 
-    def source(self, url: str) -> OwnFile:
+    def archive(self, system: System) -> str:
+        if system.os_id == "ubuntu":
+            return "Ubuntu's archive (this host's own sources, with restricted and multiverse)"
+        return "Debian's archive (this host's own sources, with contrib, non-free and non-free-firmware)"
+
+    def archive_branches(self, system: System) -> tuple[str, ...]:
+        return debian.archive_branches(system)
+
+    def source(self, url: str, branch: str) -> OwnFile:
         return OwnFile(path=APT_SOURCE, content=render("nvidia.sources.j2", url=url, keyring=APT_KEYRING))
 
     def pin(self, branch: str) -> OwnFile:
         content = render("nvidia.pref.j2", branch=branch, packages=_PINNED, pattern=pattern(branch))
         return OwnFile(path=APT_PIN, content=content)
 
-    def driver_packages(self, system: System, flavour: Choice) -> tuple[str, ...]:
-        # Compute only, no display: NVIDIA driver installation guide, Debian. Ubuntu's packages of the parts carry
-        # the branch in their names before 590; the whole-stack packages do not.
-        if system.os_id == "ubuntu":
-            return ("nvidia-open",) if flavour == "open" else ("cuda-drivers",)
-        return ("nvidia-driver-cuda", "nvidia-kernel-open-dkms" if flavour == "open" else "nvidia-kernel-dkms")
+    def driver_packages(self, wanted: Wanted) -> PackageSet:
+        return debian.packages(wanted)
 
     def tools(self, names: Sequence[str]) -> tuple[str, ...]:
         packages = [_PACKAGE_OF.get(name, name) for name in names]
@@ -85,45 +72,39 @@ class Apt:
         return shell.run(f"install {', '.join(packages)}", "apt", "prerequisites", PACKAGES=" ".join(packages))
 
     def fetch_key(self, url: str, fingerprint: str) -> Run:
-        short = fingerprint[-8:]
-        return shell.run(
-            f"fetch the signing key {fingerprint}",
-            "fetch",
-            "apt-key",
-            URL=url,
-            FINGERPRINT=fingerprint,
-            NAMES=f"{short.lower()}.pub {short.upper()}.pub",
-            KEYRING=APT_KEYRING,
-            HEADER=HEADER,
-            SPOOL=SPOOL,
-        )
+        return keys.fetch(url, fingerprint, APT_KEYRING, capitals=False)
 
     def refresh(self, url: str, package: str, branch: str, *, own: bool) -> Run:
         return shell.run(
             f"read the package lists of {url}",
             "apt",
             "apt-update",
-            SOURCE=self.source(url).content if own else "",
+            SOURCE=self.source(url, branch).content if own else "",
             URL=url,
             PACKAGE=package,
             PATTERN=pattern(branch),
-            SPOOL=SPOOL,
+            SPOOL=keys.SPOOL,
         )
 
     def check_source(self, url: str, package: str) -> Run:
         return shell.run(f"add {url} to apt's sources", "apt-sees", FILE=APT_SOURCE, URL=url, PACKAGE=package)
 
     def install(self, what: Install) -> Run:
+        prebuilt = [name for name in what.also if name.startswith("linux-modules-nvidia-")]
+        # The archives have these parts in other packages, or with versions of their own.
+        extras = [name for name in _EXTRAS if name not in what.exact] if what.wanted.source == "nvidia" else []
         return shell.run(
             f"install the driver {what.version} ({_few(list(what.exact))})",
             "apt",
             "hold",
             "driver",
             seconds=3600,
-            INSTALL=" ".join([_equal(what.exact), *(f"{name}-" for name in what.remove)]),
+            INSTALL=" ".join([_equal(what.exact), *what.also, *(f"{name}-" for name in what.remove)]),
             SHORT=_few(list(what.exact)),
             VERSION=what.version,
-            EXTRAS=" ".join(name for name in _EXTRAS if name not in what.exact),
+            EXTRAS=" ".join(extras),
+            PREBUILT=" ".join(name.removesuffix(_flavour_of(what.wanted)) for name in prebuilt),
+            ALSO=" ".join(what.also),
             OLD=_equal(what.old),
             BROKEN=" ".join(what.broken),
             HOLD="yes" if what.hold else "",
@@ -139,6 +120,10 @@ APT = Apt()
 def pattern(branch: str) -> str:
     """`580` -> `580.*`; an exact driver version -> that version with any packaging revision."""
     return f"{branch}*" if "." in branch else f"{branch}.*"
+
+
+def _flavour_of(wanted: Wanted) -> str:
+    return debian.kernel_flavour(wanted)
 
 
 def _few(names: Sequence[str]) -> str:

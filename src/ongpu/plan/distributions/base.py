@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
-from ongpu.host.system import System
+from ongpu.host.system import Packages, System
 from ongpu.plan.choice import Choice
 from ongpu.plan.types import Run
+
+Source = Literal["nvidia", "distro"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefaultRepository:
-    """NVIDIA's own repository for a distribution; `url` ends in a slash. The signing key differs per directory."""
+    """NVIDIA's own repository for a distribution; `url` ends in a slash. The signing key differs per directory;
+    `fingerprint` is empty where it is not known here."""
 
     url: str
     fingerprint: str
@@ -28,40 +31,66 @@ class OwnFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What decides the names of the packages. `branch` is a branch (`580`) or an exact driver version."""
+
+    system: System
+    packages: Packages
+    source: Source
+    branch: str
+    flavour: Choice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageSet:
+    """`required` have the driver's own version; the last one brings the kernel module. `also` come along with
+    whatever version they have (modules prebuilt for a kernel). Both are held as one set."""
+
+    required: tuple[str, ...]
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Install:
     """The driver packages to install. `exact`: name -> package version, or a pattern such as `580.*`.
 
     `version` is the driver's own version or the beginning of it; `old` puts the previous packages back when the
     installation fails; `broken` are packages that the package manager left half-installed; `remove` are to go in the
-    same step (the other module flavour).
+    same step (the other module flavour); `also` are wanted in whatever version.
     """
 
+    wanted: Wanted
     exact: dict[str, str]
     version: str
     old: dict[str, str]
     broken: Sequence[str]
     hold: bool
     remove: Sequence[str] = ()
+    also: Sequence[str] = ()
 
 
 class Distribution(Protocol):
-    """Pure: every function returns text or steps."""
+    """Pure: every function returns text or steps. Those that take `Wanted` raise Halt for what cannot be had."""
 
     keyring: str
     source_path: str
-    pin_path: str
 
     def default_repository(self, system: System) -> DefaultRepository | None:
-        """None = NVIDIA has none for this release, or its key is not known here."""
+        """None = NVIDIA has none for this release."""
 
-    def source(self, url: str) -> OwnFile:
+    def archive(self, system: System) -> str:
+        """The distribution's own archive, in words."""
+
+    def archive_branches(self, system: System) -> tuple[str, ...]:
+        """Driver branches that this archive has, the one to prefer first. Empty: none, or not to be chosen from."""
+
+    def source(self, url: str, branch: str) -> OwnFile:
         """The repository's entry."""
 
-    def pin(self, branch: str) -> OwnFile:
-        """Keeps the driver, and what it depends on, in the branch."""
+    def pin(self, branch: str) -> OwnFile | None:
+        """Keeps the driver, and what it depends on, in the branch; None where the repository's entry does that."""
 
-    def driver_packages(self, system: System, flavour: Choice) -> tuple[str, ...]:
-        """What to ask for; the last one carries the kernel module. Its version is the driver's."""
+    def driver_packages(self, wanted: Wanted) -> PackageSet: ...
 
     def tools(self, names: Sequence[str]) -> tuple[str, ...]:
         """Packages that hold these commands."""

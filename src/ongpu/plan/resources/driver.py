@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ongpu.plan.choice import remarks
-from ongpu.plan.context import Context, Later, Resource, known
+from ongpu.plan.context import Context, Halt, Later, Resource, known
 from ongpu.plan.distributions import Install
-from ongpu.plan.driver_state import DriverState, driver_state, in_branch, replaces_a_working_driver, upstream
+from ongpu.plan.driver_state import DriverState, branch_in, driver_state, in_branch, replaces_a_working_driver, upstream
 from ongpu.plan.types import Change, Interrupts, Run
 
 
@@ -31,17 +31,25 @@ def wait_for_repository(context: Context, may_interrupt: Interrupts = Interrupts
 
 def _kept(context: Context, state: DriverState) -> list[Change]:
     """The right version: is it whole, and held?"""
-    if unsound := [package for package in state.stack if not package.is_sound]:
-        names = ", ".join(f"{package.name} ({package.status})" for package in unsound)
+    unsound = [package for package in state.stack if not package.is_sound]
+    missing = [name for name in state.also if not state.has(name)]
+    if unsound or missing:
         what = Install(
+            wanted=state.wanted,
+            also=state.also,
             exact={name: _present(state, name) for name in state.required},
             version=state.installed,
             old={},
             broken=[package.name for package in unsound],
             hold=context.spec.driver.hold,
         )
+        names = ", ".join(f"{package.name} ({package.status})" for package in unsound)
+        words = [
+            f"finish the half-installed {names}" if unsound else "",
+            f"add {', '.join(missing)}" if missing else "",
+        ]
         steps = (state.distribution.install(what),)
-        return [Change(resource="driver", summary=f"finish the half-installed {names}", steps=steps)]
+        return [Change(resource="driver", summary=" and ".join(word for word in words if word), steps=steps)]
     loose = [package.name for package in state.stack if not package.held]
     if context.spec.driver.hold and loose:
         summary = f"hold {len(loose)} driver packages at {state.installed}: {', '.join(loose)}"
@@ -55,8 +63,20 @@ def installation(context: Context, state: DriverState) -> tuple[str, Run]:
     exact = {name: _wanted(state, name, branch) for name in state.required}
     present = {package.name: package.version for package in state.stack}
     # What is installed of the old release moves along, else apt would have to break it.
-    movable = [name for name in present if upstream(_candidate(state, name)) and name not in state.replaced]
+    movable = [
+        name
+        for name in present
+        if upstream(_candidate(state, name))
+        and name not in state.replaced
+        and branch_in(name) in ("", branch.split(".")[0])  # the others are replaced by those of this branch
+    ]
     along = {name: _wanted(state, name, branch) for name in movable}
+    if len({upstream(version) for version in exact.values()} - {""}) > 1:
+        said = ", ".join(f"{name} {version}" for name, version in exact.items())
+        raise Halt(
+            "unsupported",
+            f"the package sources offer versions that do not fit together ({said}): declare an exact version",
+        )
     version = upstream(exact[state.required[-1]]) or branch
     before = upstream(next(iter(present.values()), "")) or state.loaded
     summary = f"{before} -> {version}" if before else f"install {version} ({', '.join(state.required)})"
@@ -65,6 +85,8 @@ def installation(context: Context, state: DriverState) -> tuple[str, Run]:
     if taken := remarks(known(context.snapshot.pci, "which GPUs there are", absent=())):
         summary += f"; {'; '.join(taken)}"
     install = Install(
+        wanted=state.wanted,
+        also=state.also,
         exact=along | exact,
         version=version,
         old=present if all(package.is_sound for package in state.stack) else {},
@@ -81,7 +103,9 @@ def back(state: DriverState) -> Run | None:
     if not state.installed or not all(package.is_sound for package in state.stack):
         return None
     added = sorted(set(state.required) - set(present))
-    what = Install(exact=present, version=state.installed, old={}, broken=(), hold=True, remove=added)
+    what = Install(
+        wanted=state.wanted, exact=present, version=state.installed, old={}, broken=(), hold=True, remove=added
+    )
     return state.distribution.install(what)
 
 

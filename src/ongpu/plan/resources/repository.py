@@ -9,7 +9,7 @@ from ongpu.plan import openpgp
 from ongpu.plan.context import Context, Halt, Resource
 from ongpu.plan.driver_state import DriverState, driver_state, in_branch, upstream
 from ongpu.plan.effect import is_refused
-from ongpu.plan.files import content_of, found, written
+from ongpu.plan.files import Written, content_of, found, written
 from ongpu.plan.gate import system_of
 from ongpu.plan.types import Change, Put, Run
 
@@ -24,28 +24,25 @@ class _Origin:
 
 
 def _changes(context: Context) -> list[Change]:
-    if context.spec.driver.source != "nvidia":
-        raise Halt("unsupported", "driver.source: distro cannot be applied yet; declare nvidia, or manage: false")
     state = driver_state(context)
     if state.adopted:
         return []
     origin = _origin(context, state)
     if is_refused(context, state):
         return []  # the pin to the new branch would outlive the refusal, and apt would follow it one day
-    if _elsewhere(context, state, origin.url):
+    if context.spec.driver.source == "distro" or _elsewhere(context, state, origin.url):
         return _pin_only(context, state, origin, own=False)
     return _own(context, state, origin)
 
 
 def _own(context: Context, state: DriverState, origin: _Origin) -> list[Change]:
     distribution = state.distribution
-    own = distribution.source(origin.url)
+    own = distribution.source(origin.url, context.spec.driver.branch)
     key = _key_step(context, state, origin)
     source = written(context, own.path, own.content)
     if not (key or source):
         return _pin_only(context, state, origin, own=True)
-    wanted = distribution.pin(context.spec.driver.branch)
-    pin = written(context, wanted.path, wanted.content)
+    pin = _pin(context, state)
     # The pin last: while it is missing, a run that was killed here starts over with fresh lists.
     steps: list[Run | Put] = [key] if key else []
     steps.append(distribution.refresh(origin.url, state.required[0], context.spec.driver.branch, own=True))
@@ -64,8 +61,7 @@ def _own(context: Context, state: DriverState, origin: _Origin) -> list[Change]:
 
 def _pin_only(context: Context, state: DriverState, origin: _Origin, *, own: bool) -> list[Change]:
     """The repository is there, by our entry or another. Its lists may be older than what is declared now."""
-    wanted = state.distribution.pin(context.spec.driver.branch)
-    pin = written(context, wanted.path, wanted.content)
+    pin = _pin(context, state)
     stale = _lacks(context, state)
     if not (pin or stale):
         return []
@@ -75,6 +71,11 @@ def _pin_only(context: Context, state: DriverState, origin: _Origin, *, own: boo
         steps.append(pin.put)
     what = [f"pin to {context.spec.driver.branch}" if pin else "", f"package lists ({stale})" if stale else ""]
     return [_change(what, steps, pin.diff if pin else "")]
+
+
+def _pin(context: Context, state: DriverState) -> Written | None:
+    wanted = state.distribution.pin(context.spec.driver.branch)
+    return written(context, wanted.path, wanted.content) if wanted else None
 
 
 def _change(what: list[str], steps: list[Run | Put], diff: str) -> Change:
@@ -89,7 +90,9 @@ def _lacks(context: Context, state: DriverState) -> str:
         return ""
     for name in state.required:
         candidate = upstream(state.packages.candidates.get(name, ""))
-        if in_branch(candidate, branch) or is_newer_installed(state, name, branch):
+        if in_branch(candidate, branch) or (
+            state.packages.manager == "apt" and is_newer_installed(state, name, branch)
+        ):
             continue
         return f"{name}: {candidate or 'nothing'} is offered, {branch} is declared"
     return ""
@@ -109,6 +112,8 @@ def _numbers(version: str) -> tuple[int, ...]:
 def _origin(context: Context, state: DriverState) -> _Origin:
     declared = context.spec.driver.repository
     system = system_of(context)
+    if context.spec.driver.source == "distro":
+        return _Origin(url=state.distribution.archive(system), key_text="", fingerprint="")
     default = state.distribution.default_repository(system)
     url, fingerprint, key_text = declared.url, _bare(declared.key_fingerprint), declared.key_text or ""
     if key_text and not openpgp.fingerprints(key_text):
@@ -130,7 +135,10 @@ def _origin(context: Context, state: DriverState) -> _Origin:
     if not fingerprint:
         raise Halt(
             "unsupported",
-            f"driver.repository.url is {url} without `key` or `key_fingerprint`: its packages could not be checked",
+            f"driver.repository.url is {url} without `key` or `key_fingerprint`: its packages could not be checked"
+            if declared.url
+            else f"ongpu does not know the key of {url}: declare driver.repository.key_fingerprint (the key file there "
+            "is named by its last eight digits) or key",
         )
     return _Origin(url=url, key_text="", fingerprint=fingerprint)
 

@@ -1,6 +1,7 @@
 # INSTALL (name=version ... name- ...: to remove) SHORT (the same in few words) VERSION (upstream) EXTRAS (names)
 # OLD (name=version ..., may be empty) HOLD (yes or empty)
 # BROKEN (packages that dpkg calls half-installed, may be empty)
+# PREBUILT (names of prebuilt modules without their kernel, may be empty) ALSO (names that belong to the driver as well)
 kernel=$(uname -r)
 
 # available NAME: a version of the driver release that is being installed
@@ -17,8 +18,15 @@ for name in $EXTRAS; do
   found=$(available "$name")
   [ -z "$found" ] || want="$want $name=$found"
 done
+# Prebuilt modules: the meta package follows the newest kernel; those for the running one are another package.
+for name in $PREBUILT; do
+  apt-cache show "$name$kernel" >/dev/null 2>&1 ||
+    die "there are no prebuilt modules for the running kernel $kernel ($name$kernel): upgrade the kernel, reboot, and" \
+      "run again; nothing was changed"
+  want="$want $name$kernel"
+done
 # DKMS builds for the running kernel and, by the flavour's meta package, for the next one.
-for name in "linux-headers-$kernel" "linux-headers-${kernel##*[0-9]-}"; do
+[ -n "$PREBUILT" ] || for name in "linux-headers-$kernel" "linux-headers-${kernel##*[0-9]-}"; do
   if apt-cache show "$name" >/dev/null 2>&1; then want="$want $name"; fi
 done
 
@@ -43,4 +51,5 @@ if ! apt_get install "$@" $want; then
   if apt_get install "$@" $OLD; then die "$failed; the previous driver was put back"; fi
   die "$failed; putting the previous driver back failed too: $why"
 fi
-[ -z "$HOLD" ] || hold_driver "$VERSION"
+# shellcheck disable=SC2086 # a list of names
+[ -z "$HOLD" ] || hold_driver "$VERSION" $ALSO

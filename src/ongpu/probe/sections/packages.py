@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from ongpu.host.paths import OFFERS
 from ongpu.host.reading import Absent, Known, Unreadable
 from ongpu.host.system import Package, Packages
 from ongpu.probe.output import Output, Part
@@ -12,11 +13,11 @@ from ongpu.probe.section import Section
 # Whose state matters here, by the beginning of the name (extended regular expression).
 OURS = (
     "nvidia|libnvidia|libcuda|libnvcuvid|libnvoptix|libxnvctrl|cuda-(drivers|keyring|compat)|firmware-nvidia"
-    "|kmod-nvidia|akmod-nvidia|xorg-x11-drv-nvidia|datacenter-gpu-manager|linux-modules-nvidia|linux-headers|linux-image"
+    "|kmod-nvidia|akmod-nvidia|nv-prefer|dnf-plugin-nvidia|xorg-x11-drv-nvidia|datacenter-gpu-manager|linux-modules-nvidia|linux-headers|linux-image"
     "|kernel-(core|devel|headers)|ollama|curl|wget|zstd|tar|gzip|gpg|mawk|coreutils|ca-certificates|dkms|kmod|mokutil"
     "|unattended-upgrades|xserver-xorg-video-nouveau"
 )
-DRIVER = "nvidia|libnvidia|libcuda|libnv|cuda-|firmware-nvidia|linux-modules-nvidia"
+DRIVER = "nvidia|nv-prefer|kmod-nvidia|libnvidia|libcuda|libnv|cuda-|firmware-nvidia|linux-modules-nvidia"
 # What a driver may be installed from; with what is installed, these are asked for their candidates.
 CANDIDATES = (
     "nvidia-driver-cuda nvidia-kernel-open-dkms nvidia-kernel-dkms nvidia-open cuda-drivers cuda-keyring "
@@ -36,9 +37,21 @@ dpkgs() {{
 }}
 rpms() {{ rpm -qa --qf '%{{NAME}}\t%{{VERSION}}-%{{RELEASE}}\t%{{ARCH}}\n' | grep -E '^({OURS})'; :; }}
 locks() {{
-  for file in /etc/dnf/plugins/versionlock.list /etc/dnf/versionlock.toml /etc/yum/pluginconf.d/versionlock.list; do
+  for file in /etc/dnf/plugins/versionlock.list /etc/dnf/versionlock.toml /etc/yum/pluginconf.d/versionlock.list \
+    /etc/zypp/locks; do
     [ -r "$file" ] && cat "$file"
   done; :
+}}
+repos() {{
+  for file in /etc/yum.repos.d/*.repo /etc/zypp/repos.d/*.repo; do
+    [ -r "$file" ] && sed -n -E 's/[[:space:]]//g; /^(\[|(baseurl|metalink|mirrorlist|enabled)=)/p' "$file"
+  done; :
+}}
+offers() {{ if [ -r {OFFERS} ]; then cat {OFFERS}; fi; }}
+# A host may have the other family's tools as well: whose is the system?
+like() {{
+  release=/etc/os-release; [ -r "$release" ] || release=/usr/lib/os-release
+  grep -qE '^ID(_LIKE)?=.*(rhel|fedora|centos|amzn|suse|sles)' "$release" 2>/dev/null
 }}
 policy() {{
   cache=/var/cache/apt/srcpkgcache.bin; option=
@@ -50,18 +63,26 @@ policy() {{
 thin() {{ awk '/^[^ ]/ {{ ours = /^({DRIVER})/; print; next }}
   /^  Candidate: / {{ print; next }}
   ours && /^ +-?[0-9]+ [a-z]/ && !seen[$0]++'; }}
+# Ubuntu's server branches carry their numbers in the names.
+servers() {{
+  grep -qE '^ID(_LIKE)?=.*ubuntu' /etc/os-release 2>/dev/null || return 0
+  bound 5 apt-cache -oDir::Cache::pkgcache= -oDir::Cache::srcpkgcache= pkgnames nvidia- |
+    grep -E '^nvidia-(headless|headless-no-dkms|utils|compute-utils)-[0-9]+-server(-open)?$'
+}}
 asked() {{ policy "$@" 2>&1 || printf '@failed %s\n' "$?"; }}
 candidates() {{ if have awk; then asked "$@" | thin; else asked "$@"; fi; }}
-if have dpkg-query && [ -e /var/lib/dpkg/status ]; then
+if have dpkg-query && [ -e /var/lib/dpkg/status ] && ! {{ have rpm && like; }}; then
   list=$(dpkgs)
   p dpkg printf '%s\n' "$list"
   if have apt-cache; then
     names=$(printf '%s\n' "$list" | sed -n -E 's/^.[^n].\|(({DRIVER})[^|]*)\|.*/\1/p')
-    p apt candidates $(printf '%s\n' {CANDIDATES} "linux-headers-$(uname -r)" $names | sort -u)
+    p apt candidates $(printf '%s\n' {CANDIDATES} "linux-headers-$(uname -r)" $names $(servers) | sort -u)
   fi
 elif have rpm; then
   p rpm rpms
   p locks locks
+  p repos repos
+  p offers offers
   for tool in dnf yum zypper; do have "$tool" && {{ p manager printf '%s\n' "$tool"; break; }}; done
 else
   p none printf 'no\n'
@@ -79,6 +100,7 @@ _NAME = re.compile(r"^([a-z0-9][a-z0-9.+-]*(?::[a-z0-9]+)?):$")
 _CANDIDATE = re.compile(r"^  Candidate: (\S+)$")
 _IS_DRIVER = re.compile(DRIVER)
 _IS_THERE = "HUFWti"
+_CARRIES = re.compile("nvidia|cuda|rpmfusion-nonfree", re.IGNORECASE)
 
 
 def parse(output: Output) -> Known[Packages] | Absent | Unreadable:
@@ -159,18 +181,58 @@ def _rpm(output: Output) -> Known[Packages] | Unreadable:
         return Unreadable(f"rpm -qa: {part.trouble or part.lines[0][:200]}")
     if output["locks"].trouble:
         return Unreadable(f"versionlock: {output['locks'].trouble}")
+    rows = [tuple(line.split("\t")) for line in part.lines if line.count("\t") == 2]
+    twice = _twice(rows)
     locks = output["locks"].text
     installed = tuple(
-        Package(name=name, version=version, status="rpm", held=_locked(name, locks))
-        for name, version, _arch in (line.split("\t") for line in part.lines if line.count("\t") == 2)
+        Package(
+            name=name, version=version, status="dup" if name in twice else "rpm", held=_locked(name, version, locks)
+        )
+        for name, version, _arch in rows
     )
     manager = output["manager"].text if output["manager"].ok else "rpm"
-    return Known(_packages(manager, installed, {}, (), ()), "rpm -qa")
+    return Known(
+        _packages(manager, installed, _offers(output["offers"]), _repositories(output["repos"]), twice), "rpm -qa"
+    )
 
 
-def _locked(name: str, locks: str) -> bool:
-    """nvidia-driver-3:580.95.05-1.el9.* (dnf 4: name, epoch, version)     name = "nvidia-driver" (dnf 5, TOML)"""
-    return bool(re.search(rf'^(?:{re.escape(name)}-\d|name = "{re.escape(name)}")', locks, re.MULTILINE))
+def _twice(rows: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """Driver packages of which an interrupted transaction has left two versions."""
+    versions: dict[tuple[str, str], set[str]] = {}
+    for name, version, arch in rows:
+        if _IS_DRIVER.match(name):
+            versions.setdefault((name, arch), set()).add(version)
+    return tuple(name for (name, _), found in versions.items() if len(found) > 1)
+
+
+def _locked(name: str, version: str, locks: str) -> bool:
+    """nvidia-driver-3:580.95.05-1.el9.* (dnf 4: this version)     name = "nvidia-driver" (dnf 5, TOML)
+    solvable_name: nvidia-persistenced (zypper)"""
+    word, exact = re.escape(name), re.escape(version)
+    pattern = rf'^(?:{word}-\d+:{exact}(?:\.|$)|name = "{word}"|solvable_name: {word}$)'
+    return bool(re.search(pattern, locks, re.MULTILINE))
+
+
+def _offers(part: Part) -> dict[str, str]:
+    """# Managed by ongpu: ...     nvidia-driver-cuda 3:580.95.05-1.el9"""
+    rows = [line.split(" ") for line in part.lines if not line.startswith("#")] if part.ok else []
+    return {row[0]: row[1] for row in rows if len(row) == 2}
+
+
+def _repositories(part: Part) -> tuple[str, ...]:
+    """URLs of the enabled repositories that carry NVIDIA's packages, or RPM Fusion's. An ini file as yum has them."""
+    found: dict[str, str] = {}
+    off: set[str] = set()
+    section = ""
+    for line in part.lines if part.ok else []:
+        key, _, value = line.partition("=")
+        if line.startswith("["):
+            section = line.strip("[]")
+        elif key == "enabled" and value.lower() in ("0", "no", "false", "off"):
+            off.add(section)
+        elif key != "enabled" and _CARRIES.search(f"{section} {value}"):
+            found[section] = value
+    return tuple(url for name, url in found.items() if name not in off)
 
 
 SECTION = Section(name="packages", shell=SHELL, parse=parse, seconds=20, max_bytes=200_000)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ongpu.host.reading import Known, value_or_none
+from ongpu.host.reading import value_or_none
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.plan.choice.choose import auto_branch
 from ongpu.plan.context import Halt
+from ongpu.plan.distributions import offered
 from ongpu.spec.model import HostSpec
 
 
@@ -13,10 +14,12 @@ def resolved(spec: HostSpec, snapshot: HostSnapshot) -> HostSpec:
     """The spec with a branch in place of `auto`; left as it is where none can be chosen: the driver's own part of the
     plan then says why."""
     driver = spec.driver
-    if driver.branch != "auto" or not driver.manage or not isinstance(snapshot.pci, Known):
+    gpus, system = value_or_none(snapshot.pci), value_or_none(snapshot.system)
+    if driver.branch != "auto" or not driver.manage or gpus is None or system is None:
         return spec
     try:
-        branch = auto_branch(snapshot.pci.value, driver.modules, spec.ollama.release, _present(snapshot))
+        found = offered(system, driver.source)
+        branch = auto_branch(gpus, driver.modules, spec.ollama.release, _present(snapshot), found)
     except Halt:
         return spec
     return spec.model_copy(update={"driver": driver.model_copy(update={"branch": branch})})

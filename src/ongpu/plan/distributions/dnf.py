@@ -1,0 +1,125 @@
+"""Red Hat Enterprise Linux and its kin, Fedora, Amazon Linux: dnf 4 and dnf 5.
+
+The branch is kept by our repository entry, which leaves out the other branches, and by the module stream where there
+are streams; the versions by `dnf versionlock`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ongpu.host.paths import DNF_SOURCE, HEADER, OFFERS, RPM_KEY
+from ongpu.host.system import System
+from ongpu.plan import shell
+from ongpu.plan.choice.branches import major
+from ongpu.plan.distributions import keys, nvidia, redhat
+from ongpu.plan.distributions.base import DefaultRepository, Install, OwnFile, PackageSet, Wanted
+from ongpu.plan.render import render
+from ongpu.plan.types import Run
+
+ID = "ongpu-nvidia"
+_PACKAGE_OF = {
+    "gpg": "gnupg2",
+    "sha256sum": "coreutils",
+    "awk": "gawk",
+    "update-ca-certificates": "ca-certificates",
+}
+
+
+class Dnf:
+    keyring = RPM_KEY
+    source_path = DNF_SOURCE
+
+    def default_repository(self, system: System) -> DefaultRepository | None:
+        return nvidia.default_repository(system)
+
+    def archive(self, system: System) -> str:
+        return f"{system.os_name or system.os_id}'s own repositories"
+
+    def archive_branches(self, system: System) -> tuple[str, ...]:
+        return ()
+
+    def source(self, url: str, branch: str) -> OwnFile:
+        lines = ("skip_if_unavailable=1", f"excludepkgs={','.join(other_branches(branch))}")
+        return OwnFile(path=DNF_SOURCE, content=render("nvidia.repo.j2", id=ID, url=url, keyring=RPM_KEY, lines=lines))
+
+    def pin(self, branch: str) -> None:
+        return None
+
+    def driver_packages(self, wanted: Wanted) -> PackageSet:
+        return redhat.packages(wanted)
+
+    def tools(self, names: Sequence[str]) -> tuple[str, ...]:
+        return rpm_tools(names)
+
+    def install_tools(self, packages: Sequence[str]) -> Run:
+        return shell.run(f"install {', '.join(packages)}", "dnf", "dnf-tools", PACKAGES=" ".join(packages))
+
+    def fetch_key(self, url: str, fingerprint: str) -> Run:
+        return keys.fetch(url, fingerprint, RPM_KEY, capitals=True)
+
+    def refresh(self, url: str, package: str, branch: str, *, own: bool) -> Run:
+        return shell.run(
+            f"read the package lists of {url}",
+            "dnf",
+            "offers",
+            "dnf-update",
+            SOURCE=self.source(url, branch).content,
+            ID=ID,
+            URL=url,
+            PACKAGE=package,
+            BRANCH=branch,
+            SPOOL=keys.SPOOL,
+            OFFERS=OFFERS,
+            HEADER=HEADER,
+        )
+
+    def check_source(self, url: str, package: str) -> Run:
+        return shell.run(f"add {url} to dnf's repositories", "dnf", "dnf-sees", ID=ID, URL=url, PACKAGE=package)
+
+    def install(self, what: Install) -> Run:
+        return shell.run(
+            f"install the driver {what.version} ({', '.join(what.exact)})",
+            "dnf",
+            "dnf-lock",
+            "dnf-driver",
+            seconds=3600,
+            INSTALL=_exact(what.exact),
+            VERSION=what.version,
+            STREAM=redhat.stream(what.wanted),
+            HEADERS=redhat.headers(what.wanted.system),
+            BUILDER=redhat.builder(what.wanted.system),
+            EPEL=redhat.epel(what.wanted.system),
+            KEYRING=RPM_KEY,
+            EXTRAS="nvidia-persistenced nvidia-modprobe",
+            REMOVE=" ".join(what.remove),
+            OLD=_exact(what.old),
+            BROKEN=" ".join(what.broken),
+            HOLD="yes" if what.hold else "",
+        )
+
+    def hold(self, names: Sequence[str]) -> Run:
+        return shell.run(f"hold {', '.join(names)}", "dnf", "dnf-lock", "dnf-hold", NAMES=" ".join(names))
+
+
+DNF = Dnf()
+
+
+def other_branches(branch: str) -> tuple[str, ...]:
+    """Patterns for every driver package of another branch: `580` -> *-3:[!5]*, *-3:5[!8]*, *-3:58[!0]*.
+
+    NVIDIA's driver packages, and of its repositories only they, have the epoch 3 (dnf5-versionlock(8) shows it).
+    """
+    number = str(major(branch))
+    return tuple(f"*-3:{number[:at]}[!{digit}]*" for at, digit in enumerate(number))
+
+
+def rpm_tools(names: Sequence[str]) -> tuple[str, ...]:
+    packages = [_PACKAGE_OF.get(name, name) for name in names]
+    if "curl" in names:
+        packages.append("ca-certificates")
+    return tuple(sorted(set(packages)))
+
+
+def _exact(versions: dict[str, str]) -> str:
+    return " ".join(f"{name}-{version}" for name, version in versions.items())

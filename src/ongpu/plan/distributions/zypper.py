@@ -1,0 +1,103 @@
+"""SLES and openSUSE Leap: zypper. The versions are kept by `zypper addlock`, the branch by the packages' generation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ongpu.host.paths import HEADER, OFFERS, RPM_KEY, ZYPP_SOURCE
+from ongpu.host.system import System
+from ongpu.plan import shell
+from ongpu.plan.distributions import keys, nvidia, suse
+from ongpu.plan.distributions.base import DefaultRepository, Install, OwnFile, PackageSet, Wanted
+from ongpu.plan.render import render
+from ongpu.plan.types import Run
+
+ID = "ongpu-nvidia"
+_PACKAGE_OF = {"gpg": "gpg2", "sha256sum": "coreutils", "awk": "gawk", "update-ca-certificates": "ca-certificates"}
+
+
+class Zypper:
+    keyring = RPM_KEY
+    source_path = ZYPP_SOURCE
+
+    def default_repository(self, system: System) -> DefaultRepository | None:
+        return nvidia.default_repository(system)
+
+    def archive(self, system: System) -> str:
+        return f"{system.os_name or system.os_id}'s own repositories"
+
+    def archive_branches(self, system: System) -> tuple[str, ...]:
+        return ()
+
+    def source(self, url: str, branch: str) -> OwnFile:
+        lines = ("autorefresh=1", "type=rpm-md", "keeppackages=0")
+        return OwnFile(path=ZYPP_SOURCE, content=render("nvidia.repo.j2", id=ID, url=url, keyring=RPM_KEY, lines=lines))
+
+    def pin(self, branch: str) -> None:
+        return None
+
+    def driver_packages(self, wanted: Wanted) -> PackageSet:
+        return suse.packages(wanted)
+
+    def tools(self, names: Sequence[str]) -> tuple[str, ...]:
+        packages = [_PACKAGE_OF.get(name, name) for name in names]
+        if "curl" in names:
+            packages.append("ca-certificates")
+        return tuple(sorted(set(packages)))
+
+    def install_tools(self, packages: Sequence[str]) -> Run:
+        return shell.run(f"install {', '.join(packages)}", "zypper", "zypper-tools", PACKAGES=" ".join(packages))
+
+    def fetch_key(self, url: str, fingerprint: str) -> Run:
+        return keys.fetch(url, fingerprint, RPM_KEY, capitals=True)
+
+    def refresh(self, url: str, package: str, branch: str, *, own: bool) -> Run:
+        return shell.run(
+            f"read the package lists of {url}",
+            "zypper",
+            "offers",
+            "zypper-update",
+            SOURCE=self.source(url, branch).content,
+            ID=ID,
+            URL=url,
+            PACKAGE=package,
+            BRANCH=branch,
+            KEYRING=RPM_KEY,
+            SPOOL=keys.SPOOL,
+            OFFERS=OFFERS,
+            HEADER=HEADER,
+        )
+
+    def check_source(self, url: str, package: str) -> Run:
+        return shell.run(
+            f"add {url} to zypper's repositories", "zypper", "zypper-sees", ID=ID, URL=url, PACKAGE=package
+        )
+
+    def install(self, what: Install) -> Run:
+        return shell.run(
+            f"install the driver {what.version} ({', '.join(what.exact)})",
+            "zypper",
+            "zypper-driver",
+            seconds=3600,
+            INSTALL=_exact(what.exact),
+            ALSO=" ".join(what.also),
+            VERSION=what.version,
+            EXTRAS="nvidia-persistenced nvidia-modprobe",
+            REMOVE=" ".join(what.remove),
+            OLD=_exact(what.old),
+            HOLD="yes" if what.hold else "",
+        )
+
+    def hold(self, names: Sequence[str]) -> Run:
+        return Run(
+            command=f"zypper --non-interactive --quiet addlock {' '.join(names)}",
+            what=f"hold {', '.join(names)}",
+            seconds=120,
+        )
+
+
+ZYPPER = Zypper()
+
+
+def _exact(versions: dict[str, str]) -> str:
+    return " ".join(f"{name}={version}" for name, version in versions.items())

@@ -1,0 +1,3 @@
+# NAMES
+# shellcheck disable=SC2086 # a list of names
+lock $NAMES

@@ -1,0 +1,34 @@
+# INSTALL (name=version ...) ALSO (names) VERSION (upstream) EXTRAS (names) REMOVE (names)
+# OLD (name=version ..., may be empty) HOLD (yes or empty)
+
+# of_release VERSION (or the beginning of it, 580): every installed package of this driver release, and its modules
+of_release() {
+  rpm -qa --queryformat '%{NAME} %{VERSION}\n' | awk -v v="$1" -v also=" $ALSO " '
+    { sub(/_.*/, "", $2) }
+    index(also, " " $1 " ") { print $1; next }
+    $2 ~ /^[0-9][0-9][0-9]\.[0-9.]+$/ && ($2 == v || index($2, v ".") == 1) { print $1 }' | sort -u
+}
+
+want="$INSTALL $ALSO"
+for name in $EXTRAS; do
+  found=$(zypper --non-interactive --no-refresh --no-color search --details --match-exact "$name" 2>/dev/null |
+    awk -F'|' -v v="$VERSION" 'NF == 6 { gsub(/ /, "", $4); if (index($4, v) == 1) { print $4; exit } }')
+  [ -z "$found" ] || want="$want $name=$found"
+done
+for name in $REMOVE; do want="$want -$name"; done
+locked=$(awk '$1 == "solvable_name:" && $2 ~ /nvidia|nv-prefer/ { print $2 }' /etc/zypp/locks 2>/dev/null || :)
+# shellcheck disable=SC2086 # a list of names
+[ -z "$locked" ] || zypp removelock $locked || die "zypper cannot take its locks away: $why"
+# shellcheck disable=SC2086 # a list
+if ! zypp install --no-recommends --oldpackage --auto-agree-with-licenses $want; then
+  failed=$why
+  [ -n "$OLD" ] || die "$failed"
+  # shellcheck disable=SC2086
+  if zypp install --no-recommends --oldpackage --auto-agree-with-licenses $OLD; then
+    die "$failed; the previous driver was put back"
+  fi
+  die "$failed; putting the previous driver back failed too: $why"
+fi
+[ -n "$HOLD" ] || exit 0
+# shellcheck disable=SC2046 # a list of names
+zypp addlock $(of_release "$VERSION") || die "zypper cannot lock the driver's packages: $why"

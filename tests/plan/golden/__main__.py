@@ -1,0 +1,3 @@
+from tests.plan.golden.record import write
+
+write()
