@@ -37,6 +37,7 @@ def test_words_as_systemd_quotes_them(found: list[str]) -> None:
         ('"never closed', ("never closed",)),
         ('"ends with a backslash\\', ("ends with a backslash\\",)),
         ('a"b c"d', ("ab cd",)),
+        ("A=~a\u2029 B=\u00a0 C=\x85", ("A=~a\u2029", "B=\u00a0", "C=\x85")),  # systemd 252: no quotes
         ('""', ("",)),
     ],
 )

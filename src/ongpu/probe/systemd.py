@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 # Environment=PATH=/usr/bin OLLAMA_HOST=0.0.0.0:11434 "SPACED=a b" "QUOTE=say \"hi\"" "NL=one\ntwo"
 _NAME = re.compile(r"^([A-Z][A-Za-z0-9]*)=")
 _ESCAPES = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "e": 27, "s": 32}
+_SPACES = " \t\r\n"  # no other space ends a word, whatever Unicode calls one
 _NUMBER = re.compile(r"x([0-9a-fA-F]{2})|([0-3][0-7]{2})")
 # ExecStart={ path=/usr/local/bin/ollama ; argv[]=/usr/local/bin/ollama serve ; ignore_errors=no ; start_time=[…
 _ARGV = re.compile(r"argv\[\]=(.*?) ; (?:ignore_errors|flags)=")
@@ -36,11 +37,11 @@ def words(text: str) -> tuple[str, ...]:
     found: list[str] = []
     at = 0
     while at < len(text):
-        if text[at].isspace():
+        if text[at] in _SPACES:
             at += 1
             continue
         word = bytearray()
-        while at < len(text) and not text[at].isspace():
+        while at < len(text) and text[at] not in _SPACES:
             if text.startswith("$'", at):
                 at = _quoted(text, at + 2, "'", word)
             elif text[at] == '"':
