@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from ongpu.host.duration import in_words
+from ongpu.host.duration import go_seconds, in_words
 
 
 @pytest.mark.parametrize(
@@ -12,3 +12,24 @@ from ongpu.host.duration import in_words
 )
 def test_durations_in_words(seconds: int, words: str) -> None:
     assert in_words(timedelta(seconds=seconds)) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("5m", 300),
+        ("1h30m", 5400),
+        ("300", 300),
+        ("-1", -1),
+        ("-5m", -300),
+        ("1.5h", 5400),
+        ("250ms", 0.25),
+        ("", None),
+        ("soon", None),
+        ("5 m", None),
+        ("1d", None),
+        ("5m x", None),
+    ],
+)
+def test_durations_of_go(text: str, seconds: float | None) -> None:
+    assert go_seconds(text) == seconds

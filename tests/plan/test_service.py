@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from ongpu.host import paths
+from ongpu.host.ollama import Process, Runner
 from ongpu.host.paths import DERIVED as DERIVED_RECORD
 from ongpu.host.reading import Absent, Known, Unreadable
 from ongpu.host.system import KernelLine
@@ -300,3 +301,46 @@ def test_prerequisites_are_only_what_the_steps_need() -> None:
     assert everything == "install ca-certificates, coreutils, curl, mawk, tar, zstd"
     only = planned(blank_host(tools=set()), spec(ollama={"manage": False}))
     assert not only.of("prerequisites").changes, "the key is in the inventory: no tool is needed for the driver"
+
+
+def orphan(
+    exe: str = "/opt/ongpu/ollama/0.32.15/lib/ollama/llama-server", parent: int = 1, user: str = "ollama"
+) -> Runner:
+    process = Process(
+        pid=4711,
+        parent_pid=parent,
+        user=user,
+        exe=Known(exe, "/proc"),
+        command=(exe, "--model", "/blob"),
+        environ=Known({}, "/proc"),
+        started_at=Known(BOOT, "/proc"),
+    )
+    return Runner(process=process, model_path="/blob", port=40002, orphan=True)
+
+
+def test_a_runner_whose_server_is_gone_is_ended() -> None:
+    host = configured_host()
+    host.orphans = (orphan(),)
+    (change,) = planned(host).of("restart").changes
+    assert change.summary == "end the orphaned runner 4711 (the server that loaded it is gone)"
+    assert change.interrupts is Interrupts.NONE
+    assert run(host, spec()) == ""
+    assert host.orphans == ()
+
+
+@pytest.mark.parametrize(
+    "runner", [orphan("/home/ops/llama.cpp/build/bin/llama-server"), orphan(parent=4000), orphan(user="ops")]
+)
+def test_somebody_elses_runner_is_left_alone(runner: Runner) -> None:
+    assert planned(configured_host(orphans=(runner,))).empty
+
+
+@pytest.mark.parametrize(
+    ("env", "keep", "context"),
+    [({}, "300", "8192"), ({"OLLAMA_KEEP_ALIVE": "24h"}, "86400", "8192"), ({"OLLAMA_KEEP_ALIVE": "-1"}, "-1", "8192")],
+)
+def test_a_restart_knows_what_models_are_given_by_default(env: dict[str, str], keep: str, context: str) -> None:
+    host = configured_host(spec(ollama={"env": env}))
+    script = restart_of(host, models={"llama3.1:8b": {"context": 16384}}).steps[-1].stdin or ""  # type: ignore[union-attr]
+    for line in (f"KEEP={keep}", f"CONTEXT={context}", "GPUS=1", "WANTED=0.32.15", "DECLARED=llama3.1:8b"):
+        assert f"\n{line}\n" in script

@@ -66,6 +66,7 @@ def switch(bench: Bench, version: str = "1.2.3") -> Run:
         CURRENT=f"{bench.place}/releases/current",
         BINARY=f"{bench.place}/bin/ollama",
         BACKUPS=f"{bench.place}/backups",
+        REPLACED=f"{bench.place}/last-good/binary",
     )
 
 

@@ -103,6 +103,7 @@ class World:
     store: dict[str, str] = field(default_factory=dict)  # name -> digest
     registry: dict[str, str] = field(default_factory=dict)
     resident: tuple[str, ...] = ()
+    orphans: tuple[Runner, ...] = ()
     on_cpu: bool = False  # what is resident lies there
     always_on_cpu: bool = False  # for a reason that no restart mends; clients load the models again at once
     runner_started: datetime = BOOT
@@ -339,7 +340,7 @@ class World:
             restarts=0,
             invocation_id="1",
             main=Known(self._process(), "/proc/725") if running else Absent("no main process"),
-            runners=Known((self._runner(),) if running and self.resident else (), "/proc"),
+            runners=Known(((self._runner(),) if running and self.resident else ()) + self.orphans, "/proc"),
         )
 
     def _own_drop_ins(self) -> list[str]:
@@ -515,6 +516,8 @@ class World:
                 self.enabled = True
                 if value["VERB"]:
                     self._start()
+            case "end":
+                self.orphans = ()
             case "pull":
                 name = value["NAME"]
                 self.store[name] = self.registry.get(name, "a" * 64)

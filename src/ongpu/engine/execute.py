@@ -10,7 +10,7 @@ from ongpu.engine.cell import Trouble
 from ongpu.engine.progress import told
 from ongpu.engine.reboot import reboot
 from ongpu.engine.remote import run_script
-from ongpu.engine.steps import build, outcome, seconds_of
+from ongpu.engine.steps import Failed, build, outcome, seconds_of
 from ongpu.errors import Exit
 from ongpu.host.duration import in_words
 from ongpu.plan.types import Change, Drain, Put, Reboot, Remove, Run, Step
@@ -23,18 +23,34 @@ Plain = Run | Put | Remove
 
 
 def execute(host: Host, change: Change) -> Trouble | None:
-    """Runs the steps in order and stops at the first that fails. None = all done."""
+    """Runs the steps in order and stops at the first that fails. None = all done.
+
+    A step that finds somebody being served after the wait (a request can come in between any two looks) sends us back
+    to waiting, until the limit.
+    """
+    waited: Drain | None = None
+    deadline = 0.0
     for group in _groups(change.steps):
         match group:
             case Drain():
-                trouble = drain(host, group)
+                waited, deadline = group, time.monotonic() + group.limit.total_seconds()
+                trouble = drain(host, group, deadline)
             case Reboot():
                 trouble = reboot(host, group)
             case _:
-                trouble = _run(host, group)
+                failed = _run(host, group)
+                while failed and failed.busy and waited:
+                    if refused := drain(host, waited, deadline):
+                        return _named(change, refused)
+                    failed = _run(host, group)
+                trouble = _trouble(failed)
         if trouble:
-            return Trouble(f"{change.resource}: {trouble.sentence}", trouble.code)
+            return _named(change, trouble)
     return None
+
+
+def _named(change: Change, trouble: Trouble) -> Trouble:
+    return Trouble(f"{change.resource}: {trouble.sentence}", trouble.code)
 
 
 def _groups(steps: tuple[Step, ...]) -> Iterator[list[Plain] | Drain | Reboot]:
@@ -52,19 +68,26 @@ def _groups(steps: tuple[Step, ...]) -> Iterator[list[Plain] | Drain | Reboot]:
         yield plain
 
 
-def _run(host: Host, steps: list[Plain]) -> Trouble | None:
+def _run(host: Host, steps: list[Plain]) -> Failed | None:
     files = [step.progress for step in steps if isinstance(step, Run) and step.progress]
     with told(host, files[0] if files else ""):
         answer = run_script(host, build(steps), seconds_of(steps))
-    failed = outcome(steps, answer.text, answer.failure)
+    return outcome(steps, answer.text, answer.failure)
+
+
+def _trouble(failed: Failed | None) -> Trouble | None:
     if failed is None:
         return None
-    return Trouble(str(failed), Exit.REFUSED if failed.locked else Exit.FINDINGS)
+    return Trouble(str(failed), Exit.REFUSED if failed.locked or failed.busy else Exit.FINDINGS)
 
 
-def drain(host: Host, step: Drain) -> Trouble | None:
-    """Waits until two looks in a row find nothing being served; refuses at the limit, and when it cannot look."""
-    deadline = time.monotonic() + step.limit.total_seconds()
+def drain(host: Host, step: Drain, deadline: float | None = None) -> Trouble | None:
+    """Waits until two looks in a row find nothing being served; refuses at the limit, and when it cannot look.
+
+    `deadline`: on the monotonic clock, where the waiting began earlier.
+    """
+    if deadline is None:
+        deadline = time.monotonic() + step.limit.total_seconds()
     quiet = 0
     while True:
         answer = run_script(host, busy.SCRIPT, 60)

@@ -16,6 +16,7 @@ from ongpu.plan.types import Drain, Put, Reboot, Remove, Run, Step
 from ongpu.probe.frame import split
 
 LOCKED = 75  # EX_TEMPFAIL of sysexits.h
+BUSY = 76  # a step that would interrupt found a request; nothing was interrupted
 
 _HEAD = r"""{
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
@@ -54,6 +55,10 @@ class Failed:
     @property
     def locked(self) -> bool:
         return self.index < 0 and self.code == LOCKED
+
+    @property
+    def busy(self) -> bool:
+        return self.index >= 0 and self.code == BUSY
 
     def __str__(self) -> str:
         if self.locked:

@@ -19,6 +19,7 @@ STOPPED_UNITS = f"{STATE_DIR}/stopped-units"  # those that hold the GPU and wait
 RELOAD_FAILED = f"{STATE_DIR}/reload-failed"  # the boot in which the module could not be unloaded
 SWITCH_FAILED = f"{STATE_DIR}/switch-failed"  # the driver that does not run on this host, and why
 REBOOTED = f"{STATE_DIR}/rebooted"  # what a reboot was made for, and in which boot it was ordered
+REPLACED = f"{STATE_DIR}/last-good/binary"  # names the kept copy of the program that BINARY was before it was ours
 LAST_GOOD = f"{STATE_DIR}/last-good/50-ongpu.conf"  # the drop-in with which the service answered last
 DERIVED = f"{STATE_DIR}/derived-models"  # a line each: name, its digest, what it was made of, its base's digest
 

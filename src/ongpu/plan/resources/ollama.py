@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ongpu.host.paths import BACKUPS, BINARY, CURRENT, RELEASES, STATE_DIR
+from ongpu.host.paths import BACKUPS, BINARY, CURRENT, RELEASES, REPLACED, STATE_DIR
 from ongpu.plan import shell
 from ongpu.plan.context import Context, Halt, Resource
 from ongpu.plan.gate import architecture
@@ -48,6 +48,7 @@ def _switch(version: str) -> Run:
         CURRENT=CURRENT,
         BINARY=BINARY,
         BACKUPS=BACKUPS,
+        REPLACED=REPLACED,
     )
 
 

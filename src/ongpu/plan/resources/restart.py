@@ -1,23 +1,29 @@
 """The running process is what is declared. Planned from the process itself, never because something else changed:
 so a run that was killed anywhere heals when it is run again (design D3).
 
-A release or a drop-in that does not come up is rolled back to what served before it (D7); the step fails all the same.
+After a restart the service must be at least as well as before: it answers, in the pinned version, has found every GPU
+with CUDA, and the models that were resident are resident again, the declared ones as much on the GPU as they were. A
+release or a drop-in that makes it worse is rolled back to what served before it (D7); the step fails all the same.
 """
 
 from __future__ import annotations
 
-from ongpu.host.ollama import Service
-from ongpu.host.paths import ACCOUNT, CURRENT, DROP_IN, LAST_GOOD, RELEASES, UNIT
-from ongpu.host.reading import value_or_none
+from ongpu.host.duration import go_seconds
+from ongpu.host.ollama import Runner, Service
+from ongpu.host.paths import ACCOUNT, BINARY, CURRENT, DROP_IN, LAST_GOOD, RELEASES, REPLACED, UNIT
+from ongpu.host.reading import Known, value_or_none
 from ongpu.plan import shell
 from ongpu.plan.context import Context, Halt, Later, Resource
 from ongpu.plan.endpoint import api_url
 from ongpu.plan.environment import MARKER
+from ongpu.plan.names import full_name
 from ongpu.plan.policy import drained, may_restart, require_restart
 from ongpu.plan.release import install_of, service_of
 from ongpu.plan.running import reasons_to_restart
 from ongpu.plan.types import Change, Interrupts, Run, Step
 
+LOAD_SECONDS = 600  # for each model that was resident: a cold 70B model from a slow disk takes minutes
+KEEP_SECONDS = 300  # Ollama's default keep_alive
 API_SECONDS = 240  # discovery asks each backend directory for up to 30 s, then all devices again (Ollama, discover/)
 
 
@@ -34,15 +40,37 @@ def _changes(context: Context) -> list[Change]:
         )
     if not reasons and service.needs_reload:
         raise Later("can only be known after systemd has read its unit files again", may_restart(context))
+    orphans = _orphans(service)
     if reasons:
         why = f"restart {UNIT}: {'; '.join(reasons)}"
         require_restart(context, f"ollama needs a restart ({'; '.join(reasons)})")
-        steps: tuple[Step, ...] = (*drained(context), _step(context, service, "restart", "restart ollama"))
-        return [Change(resource="restart", summary=why, steps=steps, interrupts=Interrupts.RESTART)]
+        restart = _step(context, service, "restart", "restart ollama", why="; ".join(reasons))
+        steps: tuple[Step, ...] = (*drained(context), restart)
+        return [*orphans, Change(resource="restart", summary=why, steps=steps, interrupts=Interrupts.RESTART)]
     if service.enabled == "disabled":
         step = _step(context, service, "", f"enable {UNIT} at boot")
-        return [Change(resource="restart", summary=f"enable {UNIT} at boot", steps=(step,))]
-    return []
+        return [*orphans, Change(resource="restart", summary=f"enable {UNIT} at boot", steps=(step,))]
+    return orphans
+
+
+def _orphans(service: Service) -> list[Change]:
+    """Runners of Ollama that outlived their server (it was killed, and systemd did not end them): they hold GPU memory,
+    and nobody can ask them anything. A llama-server that somebody started by hand is not ours to end."""
+    runners = value_or_none(service.runners) or ()
+    pids = [str(runner.process.pid) for runner in runners if _is_orphan(runner, service)]
+    if not pids:
+        return []
+    what = f"end the orphaned runner{'s' if len(pids) > 1 else ''} {', '.join(pids)}"
+    step = shell.run(what, "orphans", seconds=60 * len(pids), PIDS=" ".join(pids))
+    return [Change(resource="restart", summary=f"{what} (the server that loaded it is gone)", steps=(step,))]
+
+
+def _is_orphan(runner: Runner, service: Service) -> bool:
+    process = runner.process
+    by_ollama = isinstance(process.exe, Known) and (
+        "/lib/ollama/" in process.exe.value or process.exe.value.removesuffix(" (deleted)").endswith("/ollama")
+    )
+    return runner.orphan and process.parent_pid == 1 and by_ollama and process.user == (service.user or ACCOUNT)
 
 
 def restart_for(context: Context, why: str, stopped: tuple[Run, ...] = ()) -> Change:
@@ -74,11 +102,14 @@ def _start(context: Context, service: Service | None) -> list[Change]:
     return [Change(resource="restart", summary=f"start {UNIT} (it is {state})", steps=(step,))]
 
 
-def _step(context: Context, service: Service, verb: str, what: str) -> Run:
+def _step(context: Context, service: Service, verb: str, what: str, why: str = "") -> Run:
     return shell.run(
         what,
+        "serve",
+        "health",
         "restart",
-        seconds=2 * API_SECONDS + 400,
+        seconds=2 * (API_SECONDS + LOAD_SECONDS) + 400,
+        WHY=why,
         VERB=verb,
         ENABLE="yes" if service.enabled in ("disabled", "") else "",
         UNIT=UNIT,
@@ -92,20 +123,46 @@ def _step(context: Context, service: Service, verb: str, what: str) -> Run:
         CURRENT=CURRENT,
         DROP_IN=DROP_IN,
         GOOD=LAST_GOOD,
+        BINARY=BINARY,
+        REPLACED=REPLACED,
+        WANTED=context.spec.ollama.release,
+        GPUS=_gpus(context),
+        DECLARED=" ".join(full_name(name) for name in context.spec.models),
+        LOAD_LIMIT=str(LOAD_SECONDS),
         **_serving_now(context, service),
     )
 
 
 def _serving_now(context: Context, service: Service) -> dict[str, str]:
-    """What the way back leads to: BARE = a process without our drop-in; API_BEFORE = where it answers."""
+    """What is compared with, and what the way back leads to. BARE = a process without our drop-in; API_BEFORE = where
+    it answers; KEEP and CONTEXT = what it gives a model that asks for nothing else."""
     process = value_or_none(service.main) if service.is_running else None
     running = value_or_none(process.environ) if process else None
     if running is None:
-        return {"BARE": "", "API_BEFORE": api_url(context.spec.ollama.listen)}
+        api = api_url(context.spec.ollama.listen)
+        return {"BARE": "", "API_BEFORE": api, "KEEP": str(KEEP_SECONDS), "CONTEXT": ""}
+    keep = go_seconds(running.get("OLLAMA_KEEP_ALIVE", ""))
+    default = running.get("OLLAMA_CONTEXT_LENGTH", "")
     return {
         "BARE": "" if MARKER in running else "yes",
         "API_BEFORE": api_url(running.get("OLLAMA_HOST", "")),
+        "KEEP": str(KEEP_SECONDS if keep is None else -1 if keep < 0 else int(keep)),
+        "CONTEXT": default if default.isascii() and default.isdecimal() and int(default) else "",
     }
+
+
+def _gpus(context: Context) -> str:
+    """How many GPUs Ollama must find with CUDA: the chosen ones, else all that answer now. Empty where that is not
+    known, or where an instance of a GPU counts for itself (MIG). GPUs that no build serves (5.0 is the oldest) do not
+    count."""
+    if context.spec.ollama.gpus != "all":
+        return str(len(context.spec.ollama.gpus))
+    nvml = value_or_none(context.snapshot.nvml)
+    gpus = value_or_none(nvml.gpus) if nvml else None
+    if not gpus or any(value_or_none(gpu.info.mig) for gpu in gpus):
+        return ""
+    old = sum((value_or_none(gpu.info.compute_capability) or "9")[:2] in ("3.", "2.", "1.") for gpu in gpus)
+    return str(len(gpus) - old)
 
 
 def _way_back(context: Context) -> str:

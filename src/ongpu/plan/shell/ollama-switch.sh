@@ -1,4 +1,4 @@
-# VERSION RELEASES CURRENT BINARY BACKUPS
+# VERSION RELEASES CURRENT BINARY BACKUPS REPLACED (file: where the program is kept that BINARY was before)
 [ -x "$RELEASES/$VERSION/bin/ollama" ] || die "$RELEASES/$VERSION is not complete"
 if [ "$(readlink "$CURRENT" || :)" != "$VERSION" ]; then
   rm -f "$CURRENT.new"
@@ -11,6 +11,14 @@ if [ -f "$BINARY" ]; then
   mkdir -p "${kept%/*}"
   # Through a temporary name: a kept file is whole.
   [ -e "$kept" ] || { cp -pL "$BINARY" "$kept.new" && mv -f "$kept.new" "$kept"; }
+  case $(readlink -f "$BINARY") in
+    "$RELEASES"/*) ;; # one of ours: its release is the way back
+    *)
+      mkdir -p "${REPLACED%/*}"
+      printf '%s\n' "$kept" >"$REPLACED.new"
+      mv -f "$REPLACED.new" "$REPLACED"
+      ;;
+  esac
 fi
 mkdir -p "${BINARY%/*}"
 rm -f "$BINARY.ongpu-new"

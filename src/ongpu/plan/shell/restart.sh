@@ -1,7 +1,8 @@
 # VERB (restart, or empty) ENABLE (yes or empty) UNIT API SECONDS_LIMIT MODELS_DIR (may be empty) USER GROUP
 # OLD (version that served until now and is put back if the new one does not; may be empty) RELEASES CURRENT
 # DROP_IN GOOD (copy of the drop-in that served last) BARE (yes: what serves now was started without our drop-in)
-# API_BEFORE (where what serves now answers)
+# API_BEFORE (where what serves now answers) BINARY REPLACED (file: where the program is kept that BINARY was before)
+# WHY (the reasons, for the journal), and what health.sh needs. Exit 76: a request came in after the last look.
 systemctl daemon-reload
 [ -z "$ENABLE" ] || systemctl enable --quiet "$UNIT"
 [ -n "$VERB" ] || exit 0
@@ -21,43 +22,50 @@ if [ -n "$MODELS_DIR" ]; then
     die "the user $USER may not write the models directory $MODELS_DIR (its owner and mode, or those of a directory" \
       "above it): $UNIT was not restarted"
 fi
-last_words() {
-  journalctl --unit "$UNIT" --lines 30 --output cat --quiet 2>/dev/null | grep -iE 'error|fail|denied|panic' | tail -n 1 || :
-}
-
-# serve VERB API: or the reason in `failed`. The socket is open before Ollama has looked for GPUs; it answers only
-# afterwards.
-serve() {
-  systemctl reset-failed "$UNIT" 2>/dev/null || :
-  systemctl "$1" "$UNIT" || { failed="$UNIT does not start: $(last_words)"; return 1; }
-  until=$(($(date +%s) + SECONDS_LIMIT))
-  while [ "$(date +%s)" -lt "$until" ]; do
-    if curl --noproxy '*' --globoff --fail --silent --output /dev/null --max-time 5 "$2/api/version"; then return 0; fi
-    restarts=$(systemctl show --property NRestarts --value "$UNIT" 2>/dev/null || :)
-    if [ "${restarts:-0}" -ge 3 ]; then
-      failed="$UNIT keeps failing and was restarted $restarts times: $(last_words)"
-      return 1
-    fi
-    sleep 1
-  done
-  failed="$UNIT was started, but $2 did not answer within $SECONDS_LIMIT s: $(last_words)"
-  return 1
-}
 
 # copy FILE FILE: whole or not at all, with its mode (it may hold secrets)
 copy() { mkdir -p "${2%/*}" && cp -p "$1" "$2.new" && mv -f "$2.new" "$2"; }
 
-if serve "$VERB" "$API"; then
-  [ ! -f "$DROP_IN" ] || copy "$DROP_IN" "$GOOD" || :
-  exit 0
+before=
+found_before=
+was=
+if systemctl --quiet is-active "$UNIT" && [ -n "$(version_of "$API_BEFORE" || :)" ]; then
+  before=$(residents "$API_BEFORE" || :)
+  # shellcheck disable=SC2046 # two numbers
+  set -- $(discovered)
+  [ "$2" = 0 ] || found_before=$1
+  was=$(state "$API_BEFORE")
 fi
-reason=$failed
+# The last moment at which nothing is lost: the service closes every connection when it is told to stop.
+if being_served; then
+  printf 'a request came in before the restart\n' >&2
+  exit 76
+fi
+note "restart (${WHY:-not running})${was:+; it is $was}"
+if serve "$VERB" "$API"; then
+  judge "$API"
+  if [ -z "$ill" ]; then
+    [ ! -f "$DROP_IN" ] || copy "$DROP_IN" "$GOOD" || :
+    rm -f "$REPLACED"
+    note "restarted: $(state "$API")"
+    exit 0
+  fi
+  reason="$UNIT is not healthy after its restart: $ill"
+  [ -n "$worse" ] || { note "$reason; it was no better before"; die "$reason; it was no better before, so nothing was put back"; }
+else
+  reason=$failed
+fi
+[ -z "$was" ] || reason="$reason (before: $was)"
 back=
 if [ -n "$OLD" ] && [ -x "$RELEASES/$OLD/bin/ollama" ]; then
   rm -f "$CURRENT.new"
   ln -s "$OLD" "$CURRENT.new"
   mv -fT "$CURRENT.new" "$CURRENT"
   back="ollama $OLD"
+elif [ -f "$REPLACED" ] && [ -x "$(cat "$REPLACED")" ]; then
+  copy "$(cat "$REPLACED")" "$BINARY"
+  rm -f "$REPLACED"
+  back="the previous $BINARY"
 fi
 api=$API
 if [ -f "$DROP_IN" ] && [ "$BARE" = yes ]; then
@@ -69,7 +77,13 @@ elif [ -f "$DROP_IN" ] && [ -f "$GOOD" ] && [ "$(checksum "$GOOD")" != "$(checks
   back="${back:+$back and }the previous ${DROP_IN##*/}"
   api=$API_BEFORE
 fi
+note "$reason"
 [ -n "$back" ] || die "$reason"
 systemctl daemon-reload
-if serve restart "$api"; then die "$reason; put back, and the service answers again: $back"; fi
+if serve restart "$api"; then
+  load_again "$api" "$before"
+  note "put back: $back; it is $(state "$api")"
+  die "$reason; put back, and the service answers again: $back (now: $(state "$api"))"
+fi
+note "put back: $back; it does not answer: $failed"
 die "$reason; put back, and the service does not answer either: $back: $failed"
