@@ -2,8 +2,13 @@
 note() { logger -t ongpu -- "$UNIT: $*" 2>/dev/null || :; }
 ask() { curl --noproxy '*' --globoff --silent "$@"; }
 
+# last_words: the program's own last complaint, else systemd's about it
 last_words() {
-  journalctl --unit "$UNIT" --lines 30 --output cat --quiet 2>/dev/null | grep -iE 'error|fail|denied|panic' | tail -n 1 || :
+  for lines in "_SYSTEMD_UNIT=$UNIT" "--unit=$UNIT"; do
+    said=$(journalctl "$lines" --lines 30 --output cat --quiet 2>/dev/null | grep -iE 'error|fail|denied|panic' | tail -n 1) || :
+    [ -z "$said" ] || break
+  done
+  printf '%s\n' "$said"
 }
 
 # serve VERB API: or the reason in `failed`. The socket is open before Ollama has looked for GPUs; it answers only
