@@ -101,12 +101,12 @@ def test_a_healthy_service_is_the_new_way_back(ollama: Ollama) -> None:
 
 def test_what_was_resident_is_loaded_again_with_its_own_duration(ollama: Ollama) -> None:
     soon, later, past = "2099-01-01T00:00:00Z", "2019-01-01T00:00:00Z", "2020-01-01T00:00:00Z"
-    ollama.serves("now", model("c:1", expires=soon, context=2048), model("d:1", expires=past), model("a:1", context=16))
+    ollama.serves("now", model("c:1", expires=soon, context=2048), model("d:1", expires=past), model("A:1", context=16))
     ollama.serves("new", model("a:1"), model("c:1"))
     assert later < past
     assert ollama.restarted(CONTEXT="8192") == ""
     first, second = ollama.loads()
-    assert first == {"model": "a:1", "keep_alive": -1}, "a declared model is loaded as it is declared, and first"
+    assert first == {"model": "A:1", "keep_alive": -1}, "a declared model is loaded as it is declared, and first"
     assert second["model"] == "c:1"
     assert second["keep_alive"] > 10**8
     assert second["options"] == {"num_ctx": 2048}, "a client asked for another context than the default"

@@ -9,6 +9,7 @@ release or a drop-in that makes it worse is rolled back to what served before it
 from __future__ import annotations
 
 from ongpu.host.duration import go_seconds
+from ongpu.host.model_name import full
 from ongpu.host.ollama import Runner, Service
 from ongpu.host.paths import ACCOUNT, BINARY, CURRENT, DROP_IN, LAST_GOOD, RELEASES, REPLACED, UNIT
 from ongpu.host.reading import Known, value_or_none
@@ -16,7 +17,6 @@ from ongpu.plan import shell
 from ongpu.plan.context import Context, Halt, Later, Resource
 from ongpu.plan.endpoint import api_url
 from ongpu.plan.environment import MARKER
-from ongpu.plan.names import full_name
 from ongpu.plan.policy import drained, may_restart, require_restart
 from ongpu.plan.release import install_of, service_of
 from ongpu.plan.running import reasons_to_restart
@@ -127,7 +127,7 @@ def _step(context: Context, service: Service, verb: str, what: str, why: str = "
         REPLACED=REPLACED,
         WANTED=context.spec.ollama.release,
         GPUS=_gpus(context),
-        DECLARED=" ".join(full_name(name) for name in context.spec.models),
+        DECLARED=" ".join(full(name) for name in context.spec.models),
         LOAD_LIMIT=str(LOAD_SECONDS),
         **_serving_now(context, service),
     )

@@ -31,7 +31,8 @@ discovered() {
     END { print cuda + 0, all + 0 }'
 }
 
-is_declared() { case " $DECLARED " in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
+# DECLARED is in lower case: Ollama compares names so
+is_declared() { case " $DECLARED " in *" $(printf '%s' "$1" | tr '[:upper:]' '[:lower:]') "*) return 0 ;; *) return 1 ;; esac; }
 
 # state API: the service in few words, for people
 state() {
