@@ -1,4 +1,5 @@
-"""How often `ongpu diagnose` names the cause of labelled cases: `script/bench diagnosis --cases DIR`.
+"""How often `ongpu diagnose` names the cause of labelled cases: `script/bench diagnosis --cases DIR`,
+and what a long journal costs: `script/bench diagnosis --lines 100000`.
 
 Only a case's evidence is read, never its title, notes or labels. Exit code 0 when all targets are met.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import sys
 import time
 from collections import Counter
@@ -21,9 +23,14 @@ NAMED = 0.98
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=Path, required=True, help="a directory of labelled cases, one JSON file each")
+    parser.add_argument("--cases", type=Path, help="a directory of labelled cases, one JSON file each")
+    parser.add_argument("--lines", type=int, default=0, help="diagnose a made-up journal of so many lines instead")
     parser.add_argument("--mixed", action="store_true", help="give all of a case's evidence as one untyped paste")
     chosen = parser.parse_args()
+    if chosen.lines:
+        return journal(chosen.lines)
+    if chosen.cases is None:
+        parser.error("give --cases DIR or --lines N")
     files = sorted(chosen.cases.glob("*.json"))
     if not files:
         parser.error(f"no *.json files in {chosen.cases}")
@@ -67,6 +74,25 @@ def main() -> int:
     for name, kind, cause, causes in confusion:
         print(f"  {name} ({kind}) {cause} -> {', '.join(causes)}")
     return 0 if good else 2
+
+
+def journal(lines: int) -> int:
+    """Time and peak memory of one long journal, its text included. Targets: 2 s and 200 MB for 100,000 lines."""
+    text = "\n".join(
+        f'time=2026-01-15T10:{n % 60:02}:00.000Z level=INFO source=server.go:{n % 900} msg="request {n % 7919}" id={n}'
+        if n % 3
+        else f'[GIN] 2026/01/15 - 10:00:00 | 200 | {n}ms | 127.0.0.1 | POST "/api/generate"'
+        for n in range(lines)
+    )
+    start = time.perf_counter()
+    found = diagnose(evidence_of({"journal": f"{text}\ncuInit err: 802"}))
+    seconds = time.perf_counter() - start
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{lines} lines ({len(text) / 1e6:.1f} MB): {seconds:.2f} s (target 2), {megabytes:.0f} MB at most (target 200)"
+    )
+    print(f"named: {', '.join(finding.cause for finding in found.findings)}")
+    return 0 if seconds < 2 and megabytes < 200 else 2
 
 
 if __name__ == "__main__":

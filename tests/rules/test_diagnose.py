@@ -10,7 +10,9 @@ from ongpu.host.snapshot import HostSnapshot
 from ongpu.rules.catalogue import catalogue
 from ongpu.rules.diagnose import Diagnosis, diagnose
 from ongpu.rules.from_snapshot import evidence_from
-from ongpu.rules.recognise import evidence_of
+from ongpu.rules.recognise import MOST, MOST_CHARACTERS, evidence_of
+from tests.rules.fuzz import wall
+from tests.rules.seen import blocks
 from tests.rules.wordings import WORDINGS
 
 
@@ -113,6 +115,31 @@ def test_time_grows_with_the_text_and_no_faster(text: str) -> None:
     start = time.process_time()
     of(text)
     assert time.process_time() - start < 2
+
+
+LINES = [line for block in blocks() for text in block.evidence.values() for line in text.split("\n") if line.strip()]
+SIZE, SECONDS = 20_000, 0.6  # three times what a quiet machine needs
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_made_up_walls_of_text_end_soon_and_without_an_error(seed: int) -> None:
+    text = wall(seed, LINES, SIZE)
+    start = time.process_time()
+    found = of(text)
+    assert time.process_time() - start < SECONDS
+    assert all(finding.evidence for finding in found.findings)
+
+
+def test_much_text_is_cut_to_a_bounded_part_and_that_is_said() -> None:
+    text = (
+        "\n".join(wall(3, LINES, 20_000) for _ in range(2))
+        + "\n"
+        + "\n".join(f"{n:x}-{'y' * 3000}" for n in range(999))
+    )
+    seen = evidence_of({"paste": text})
+    assert len(seen.lines) <= MOST
+    assert sum(len(line.text) for line in seen.lines) <= MOST_CHARACTERS
+    assert any("left out" in said for said in seen.looked_at)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from textwrap import dedent
 from typing import TypeVar
 
@@ -17,7 +18,7 @@ from ongpu.rules.peel import tidy
 
 T = TypeVar("T")
 FIRST, LAST = 40, 40  # of one shape
-MOST = 6_000  # lines in all
+MOST, MOST_CHARACTERS = 4_000, 500_000  # lines in all
 _LONGEST = 4000
 _MOST_JOINED = 20
 _LONGEST_BLOCK = 2**20
@@ -160,7 +161,8 @@ def _begins(line: str) -> bool:
 
 
 def bounded(every: Sequence[T], text: Callable[[T], str]) -> tuple[tuple[T, ...], int]:
-    """At most FIRST + LAST lines of one shape, at most MOST in all, in their order; and how many were left out."""
+    """At most FIRST + LAST lines of one shape, at most MOST (and MOST_CHARACTERS) in all, in their order; and how many
+    were left out. The first and the last ones stay."""
     if len(every) <= FIRST + LAST:
         return tuple(every), 0
     places: dict[str, list[int]] = {}
@@ -168,7 +170,15 @@ def bounded(every: Sequence[T], text: Callable[[T], str]) -> tuple[tuple[T, ...]
         places.setdefault(_SHAPE.sub("0", text(line)[:160]), []).append(at)
     keep = sorted(at for found in places.values() for at in _ends(found, FIRST, LAST))
     keep = _ends(keep, MOST // 2, MOST // 2)
+    sizes = [min(len(text(every[at])), _LONGEST) for at in keep]
+    if sum(sizes) > MOST_CHARACTERS:
+        keep = _ends(keep, _fitting(sizes), _fitting(sizes[::-1]))
     return tuple(every[at] for at in keep), len(every) - len(keep)
+
+
+def _fitting(sizes: Sequence[int]) -> int:
+    """How many of these, from the first on, fit into half of MOST_CHARACTERS."""
+    return max(sum(total <= MOST_CHARACTERS // 2 for total in accumulate(sizes)), 1)
 
 
 def _ends(places: list[int], first: int, last: int) -> list[int]:
