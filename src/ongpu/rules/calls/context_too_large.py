@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from ongpu.rules.action import Action, Unload
 from ongpu.rules.evidence import Evidence, words
-from ongpu.rules.facts import placement, settings, shortage
+from ongpu.rules.facts import codes, placement, settings, shortage
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
 _SAID = words(
@@ -44,8 +44,10 @@ def check(seen: Evidence) -> Hit | None:
     if nothing and nothing.context and nothing.context >= _LONG:
         asked = asked if asked and asked[0] > nothing.context else (nothing.context, nothing.line)
         tokens = f" of {asked[0]} tokens"
-    if nothing and asked and asked[0] >= _LONG and found is None:
-        return likely(f"with a context{tokens} the model does not fit on the GPU", nothing.line, asked[1])
+    zero = next((line for part, whole, line in placement.layers(seen) if part == 0 and whole), None)
+    line = nothing.line if nothing else (zero if placement.gpu_seen(seen) and not codes.cuda_codes(seen) else None)
+    if line and asked and asked[0] >= _LONG and found is None:
+        return likely(f"with a context{tokens} the model does not fit on the GPU", line, asked[1])
     return None
 
 

@@ -26,6 +26,7 @@ _ON = words(
     r"getenforce[^\n]{0,10}\s+Enforcing",
     "SELinux[^\n]{0,40}enforcing",
     r"setsebool|label=disable|setenforce",
+    r"xserver_misc_device_t|container_file_t",
 )
 
 

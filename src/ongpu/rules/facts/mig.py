@@ -39,4 +39,4 @@ def instances(seen: Evidence) -> list[Line]:
 
 def instance(seen: Evidence) -> Line | None:
     """A line that shows that there is an instance."""
-    return next(iter(instances(seen)), None) or seen.find(_NAMED)
+    return next(iter(instances(seen)), None) or (None if none(seen) else seen.find(_NAMED))

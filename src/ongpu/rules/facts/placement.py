@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ongpu.host.ollama_log import Load, loads
 from ongpu.host.ollama_log.text import size_bytes
-from ongpu.rules.evidence import Evidence, Line, words
+from ongpu.rules.evidence import Evidence, Found, Line, words
 
 _LAYERS = re.compile(r"offloaded (\d{1,4})/(\d{1,4}) layers")
 _PLANNED = re.compile(r"layers\.model=")
@@ -18,6 +18,11 @@ _PS = re.compile(
     r"^(\S{1,120})\s+[0-9a-f]{8,14}\s+(\d{1,5}(?:\.\d{1,3})? [KMGT]?B)\s+"
     r"(?:(\d{1,3})%/(\d{1,3})% CPU/GPU|(\d{1,3})% (CPU|GPU))(?:\s+(\d{3,8})(?!\S))?",
     re.MULTILINE,
+)
+# {"models":[{"name":"llama3.1:8b", …,"size":6654289920, …,"size_vram":6654289920,"context_length":8192}]}
+_API_PS = re.compile(
+    r'"name": ?"([^"\n]{1,120})"[^{}]{0,300}?"size": ?(\d{1,15}),(?:[^{}]|\{[^{}]{0,600}\}){0,600}?"size_vram": ?(\d{1,15})'
+    r'(?:, ?"context_length": ?(\d{1,8}))?'
 )
 _LOOSE = words(r"(\d{1,2})%/(\d{1,2})% CPU/GPU", r"\b100% CPU\b")
 _NO_GPU = words(
@@ -120,7 +125,14 @@ def residents(seen: Evidence) -> list[Resident]:
         name, size, mixed, _, alone, where, context = hit.match.groups()
         cpu = int(mixed) if mixed else (int(alone) if where == "CPU" else 100 - int(alone))
         rows.append(Resident(name, size_bytes(size) or 0, cpu, int(context) if context else None, hit.line))
-    return rows
+    return rows + [_from_api(hit) for hit in seen.all(_API_PS)]
+
+
+def _from_api(hit: Found) -> Resident:
+    """A model of `GET /api/ps`; all of it is on the GPU only when `size_vram` is `size`."""
+    name, size, vram, context = hit.match[1], int(hit.match[2]), int(hit.match[3]), hit.match[4]
+    cpu = 0 if vram >= size > 0 else min(100, max(1, round(100 * (1 - vram / max(size, 1)))))
+    return Resident(name, size, cpu, int(context) if context else None, hit.line)
 
 
 def not_on_gpu(seen: Evidence) -> Line | None:

@@ -28,9 +28,11 @@ _PARALLEL = words(
     r"--parallel[ =](\d{1,4})", r"(?<= )-np (\d{1,4})", r"\bn_seq_max {0,10}= {0,4}(\d{1,4})", r"\bParallel:(\d{1,4})"
 )
 _LAYERS_ASKED = words(
-    r"[\"']?num_gpu[\"']?(?: |:|=){1,4}(-?\d{1,4})", r"layers\.requested=(-?\d{1,4})",
+    r"[\"']?num_gpu[\"']?(?: |:|=){1,4}(-?\d{1,4})", r"\.num_?GPU\((-?\d{1,4})\)", r"layers\.requested=(-?\d{1,4})",
     r"(?<= )-ngl (-?\d{1,4})", r"LLAMA_ARG_N_GPU_LAYERS=(-?\d{1,4})",
 )  # fmt: skip
+# I was setting the num_gpu (Ollama) parameter in Open WebUI to 2
+_LAYERS_TOLD = words(r"\bset\w*\b[^\n.]{0,30}\bnum_gpu\b[^\n.]{0,60}\b(?:to|as|=) (\d{1,4})\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +99,7 @@ def parallel(seen: Evidence) -> tuple[int, Line] | None:
 
 def layers_asked(seen: Evidence) -> list[tuple[int, Line]]:
     """Every number of GPU layers that somebody asked for; -1 is Ollama's own choice."""
-    return [(int(next(g for g in hit.match.groups() if g)), hit.line) for hit in seen.all(_LAYERS_ASKED)]
+    told = [
+        (int(hit.match[1]), hit.line) for hit in seen.everywhere(_LAYERS_TOLD) if hit.line.kind in ("prose", "text")
+    ]
+    return told + [(int(next(g for g in hit.match.groups() if g)), hit.line) for hit in seen.all(_LAYERS_ASKED)]

@@ -22,6 +22,7 @@ _SAID = words(
 # msg="offload to gpu" reallayers=0 layers=0 required="5033.0 MiB" used="0 B" available="1050.0 MiB" …     (0.1.3x)
 _OLD_PLAN = words(r"msg=\"offload to gpu\"[^\n]{0,60} layers=0 [^\n]{0,200}")
 _SMALL = 3 * 2**30
+_LARGE_CACHE = 8  # as in ongpu.rules.facts.shortage
 
 
 def check(seen: Evidence) -> Hit | None:
@@ -29,6 +30,8 @@ def check(seen: Evidence) -> Hit | None:
     if plans:
         plan = plans[-1]
         if plan.weights and plan.weights > 2 * plan.available:
+            return None
+        if plan.kv * _LARGE_CACHE >= plan.available:  # it is the context that does not fit
             return None
         free = plan.available / 2**30
         need = f" of {plan.full / 2**30:.1f} GiB needed" if plan.full else ""

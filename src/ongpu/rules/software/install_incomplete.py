@@ -24,7 +24,9 @@ _MISSING = words(
 )  # fmt: skip
 _NONE = words(r"compatible=\[\]")
 _ONLY_CPU = words(r"runners=\"?\[(?:cpu(?:_avx2?)? ?){1,3}\]", r"Dynamic LLM libraries \[(?:cpu(?:_avx2?)? ?){1,3}\]")
-_SYSTEM = words(r"msg=system (?:info=\"?)?CPU\.0\.[^\n]{0,400}compiler=", r"system_info:[^\n]{0,90}\bCPU :")
+_SYSTEM = words(
+    r"msg=system (?:info=\"?)?CPU(?:\.0\.| :)[^\n]{0,400}(?:compiler=|cgo)", r"system_info:[^\n]{0,90}\bCPU :"
+)
 _CUDA_IN_SYSTEM = words(
     r"CUDA\.0\.",
     r"CUDA : ARCHS",

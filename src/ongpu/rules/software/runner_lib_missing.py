@@ -19,6 +19,7 @@ from ongpu.rules.rule import Hit, Rule, proven
 _MISSING = words(
     r"error while loading shared libraries: lib(?!nvidia-ml|cuda\.so)\w+[^\n]{0,60}", r"lib(?:cublas\w*|cudart|cufft|curand|nccl|ggml[\w-]*)\.so[\w.]* => not found",
     r"lib(?:cublas\w*|cudart)\.so[\w.]*: cannot open shared object", r"llama runner process has terminated: exit status 127",
+    r"version `lib(?:cublas\w*|cudart|ggml[\w-]*|stdc\+\+)[\w.]*' not found", r"version `GLIBC(?:XX)?_[\d.]+' not found[^\n]{0,120}",
     r"failed to (?:load|dlopen)[^\n]{0,80}lib(?:cublas\w*|cudart)[^\n]{0,60}cannot open",
 )  # fmt: skip
 
