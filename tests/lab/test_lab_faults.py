@@ -107,6 +107,26 @@ EFFECTS = {
         with_driver, shell("nvidia-smi --query-compute-apps=name --format=csv,noheader"), "trainer", ""
     ),
     "module-held": Effect(with_driver, shell(f"{RELOAD} >/dev/null 2>&1; echo $?"), "1", "0"),
+    "nouveau": Effect(blank, shell("readlink /sys/bus/pci/devices/0000:01:00.0/driver"), "../../drivers/nouveau", ""),
+    "secure-boot": Effect(
+        with_driver,
+        shell(
+            "systemctl stop nvidia-persistenced; rmmod nvidia_uvm; rmmod nvidia;"
+            " modprobe nvidia-uvm 2>&1 | grep -c 'Key was rejected'"
+        ),
+        "1",
+        "0",
+    ),
+    "new-kernel": Effect(blank, shell("ls /boot | grep -c vmlinuz"), "1", "0"),
+    "dkms-fails-for-new-kernel": Effect(
+        with_driver,
+        shell(
+            "k=$(ls /boot | sed -n 's/vmlinuz-//p'); mkdir -p /lib/modules/${k:-none}/build;"
+            ' dkms build -m nvidia -v $(cat /sys/module/nvidia/version) -k "$k" >/dev/null 2>&1; echo $?'
+        ),
+        "10",
+        "0",
+    ),
     "gpu-lost": Effect(with_driver, shell("nvidia-smi -L >/dev/null; echo $?"), "15", "0"),
     "env-cpu": Effect(with_ollama, loaded_share, "0%", "100%"),
     "service-started-before-driver": Effect(with_ollama, loaded_share, "0%", "100%"),

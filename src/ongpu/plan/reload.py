@@ -38,19 +38,24 @@ class Exchange:
     install: Run
     build: Run | None
     back: Run | None
+    rebuild: Run | None  # the previous one's module for the kernel that boots next: its packages took it along
 
     @property
     def seconds(self) -> int:
-        return sum(step.seconds for step in (self.install, self.build, self.back) if step)
+        return sum(step.seconds for step in (self.install, self.build, self.back, self.rebuild) if step)
 
     def scripts(self) -> dict[str, str]:
         return {
             "INSTALL": _script(self.install),
             "BUILD": _script(self.build),
-            "BACK": _script(self.back),
+            "BACK": self._way_back(),
             "TO": self.to,
             **_NOTED,
         }
+
+    def _way_back(self) -> str:
+        rebuild = _script(self.rebuild)
+        return f"{_script(self.back)}({rebuild}) || :\n" if self.back and rebuild else _script(self.back)
 
 
 def _script(step: Run | None) -> str:

@@ -27,6 +27,10 @@ _SCRIPTS = {
     "rmmod.sh": f"{_LIBRARY}/rmmod",
     "gpu.sh": f"{_LIBRARY}/gpu",
     "kmsg.sh": f"{_LIBRARY}/kmsg",
+    "firmware.sh": f"{_LIBRARY}/firmware",
+    "nouveau.sh": f"{_LIBRARY}/nouveau",
+    "mokutil.sh": f"{_LIBRARY}/mokutil",
+    "update-initramfs.sh": f"{_LIBRARY}/update-initramfs",
     "modprobe.sh": "usr/sbin/modprobe",
     "lsmod.sh": "usr/sbin/lsmod",
     "rmmod-command.sh": "usr/sbin/rmmod",
@@ -36,6 +40,12 @@ _HOST_INI = """\
 # This file marks a host of the ongpu lab: its stand-ins for drivers and programs run only where it is.
 # [dkms]
 # fail = yes             every build of a kernel module fails
+# fail_for = RELEASE     those for this kernel; VERSION/RELEASE: only of this version of the driver
+# [secure_boot]
+# enforced = yes         booted through EFI, and only modules of known keys are loaded
+# console = enrol        an operator at the console says yes to the MOK manager
+# [host]
+# nouveau = yes          the initramfs loads it, unless it is told otherwise
 [host]
 profile = {profile}
 """

@@ -32,32 +32,42 @@ def packageable(kernel: str) -> bool:
     return bool(_PACKAGE_NAME.fullmatch(f"linux-headers-{kernel}"))
 
 
+def next_release(kernel: str) -> str:
+    """A later release of the same flavour: `6.1.0-56-amd64` -> `6.1.1-56-amd64`."""
+    return re.sub(r"^(\d+\.\d+\.)(\d+)", lambda found: f"{found[1]}{int(found[2]) + 1}", kernel)
+
+
 def headers(kernel: str) -> list[Package]:
-    """The running kernel's headers, and the package that follows its flavour (as linux-headers-amd64 does)."""
+    """Headers of the running kernel and of a later one, and the package that follows its flavour (as
+    linux-headers-amd64 does)."""
     if not packageable(kernel):
         return []
-    name = f"linux-headers-{kernel}"
-    version = re.sub(r"[^0-9.].*", "", kernel) + "-1"
-    found = [
-        Package(
-            name=name,
-            version=version,
-            description=f"header files for Linux {kernel}",
-            files={f"/usr/src/{name}/Makefile": "# Headers of a kernel that is not the host's own.\n"},
-            links={f"/lib/modules/{kernel}/build": f"/usr/src/{name}"},
-            scripts={**guard(name), "postinst": script("headers-postinst.sh", KERNEL=kernel)},
-        )
-    ]
+    later = [_headers(next_release(kernel))] if next_release(kernel) != kernel else []
+    found = _headers(kernel)
+    name, version = found.name, found.version
+    packages = [found, *later]
     flavour = re.sub(r".*[0-9]-", "", kernel)
     if flavour != kernel:
         meta = f"linux-headers-{flavour}"
         relations = {"Depends": f"{name} (= {version})"}
-        found.append(
+        packages.append(
             Package(
                 name=meta, version=version, description="newest header files", relations=relations, scripts=guard(meta)
             )
         )
-    return found
+    return packages
+
+
+def _headers(kernel: str) -> Package:
+    name = f"linux-headers-{kernel}"
+    return Package(
+        name=name,
+        version=re.sub(r"[^0-9.].*", "", kernel) + "-1",
+        description=f"header files for Linux {kernel}",
+        files={f"/usr/src/{name}/Makefile": "# Headers of a kernel that is not the host's own.\n"},
+        links={f"/lib/modules/{kernel}/build": f"/usr/src/{name}"},
+        scripts={**guard(name), "postinst": script("headers-postinst.sh", KERNEL=kernel)},
+    )
 
 
 def keyring(site: str, directory: str, key: Path) -> Package:

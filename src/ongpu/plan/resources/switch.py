@@ -36,7 +36,13 @@ def _changes(context: Context) -> list[Change]:
 
 def _exchange(context: Context, state: DriverState, install: Run) -> Exchange:
     branch = context.spec.driver.branch
-    return Exchange(to=branch, install=install, build=build_of(context, branch), back=back(state))
+    return Exchange(
+        to=branch,
+        install=install,
+        build=build_of(context, branch),
+        back=back(state),
+        rebuild=build_of(context, state.installed),
+    )
 
 
 def _require_untried(context: Context, state: DriverState) -> None:

@@ -24,9 +24,13 @@ for address in $(gpus); do
   say 6 "pci $address: [10de:${id#0x}] type 00 class $class PCIe Legacy Endpoint"
 done
 
+"$lab/firmware"
 mkdir -p "/lib/modules/$kernel"
 for index in order builtin builtin.modinfo; do : >>"/lib/modules/$kernel/modules.$index"; done
 [ -e "/lib/modules/$kernel/modules.dep.bin" ] || depmod "$kernel"
+
+# What the initramfs loads comes first, and knows only the blacklists that were put into it.
+[ "$(knob host nouveau)" != yes ] || grep -qs '^blacklist nouveau$' "$lab"/initramfs/* || "$lab/nouveau"
 
 # udev: the module that claims the GPU, unless it is blacklisted
 [ -z "$(gpus)" ] || modprobe -b -q nvidia || :

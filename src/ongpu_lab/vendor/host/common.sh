@@ -32,4 +32,14 @@ gpus() {
   done
 }
 
+# knob SECTION KEY: its value in host.ini, or nothing
+knob() {
+  awk -v section="[$1]" -v key="$2" '
+    /^\[/ { inside = $0 == section; next }
+    inside && index($0, "=") {
+      name = substr($0, 1, index($0, "=") - 1); gsub(/[ \t]/, "", name)
+      if (name == key) { value = substr($0, index($0, "=") + 1); gsub(/^[ \t]+|[ \t]+$/, "", value); print value; exit }
+    }' /etc/ongpu-lab/host.ini
+}
+
 is_loaded() { [ -d "$loaded/$1" ]; }

@@ -7,6 +7,13 @@ path=$1
 name=$(basename "$path" .ko | tr - _)
 ! is_loaded "$name" || exit 0
 [ "$(id -u)" = 0 ] || { echo "Operation not permitted"; exit 1; }
+# With Secure Boot, only modules that are signed with a key that the firmware knows
+if [ "$(knob secure_boot enforced)" = yes ] && [ -d /sys/firmware/efi ]; then
+  why=
+  if [ -z "$(modinfo -F signer "$path")" ]; then why="unsigned module"
+  elif [ -z "$(ls /var/lib/ongpu-lab/mok/enrolled 2>/dev/null)" ]; then why="module with unavailable key"; fi
+  [ -z "$why" ] || { say 5 "Loading of $why is rejected"; echo "Key was rejected by service"; exit 1; }
+fi
 # One at a time, as in the kernel
 exec 8>"$run/insert.lock"
 flock 8
@@ -94,10 +101,17 @@ load_nvidia() {
   say 4 "nvidia: module verification failed: signature and/or required key missing - tainting kernel"
   say 6 "nvidia-nvlink: Nvlink Core is being initialized, major device number 234"
   found=$(gpus | wc -l)
+  taken=
+  for address in $(gpus); do [ ! -e "/sys/bus/pci/devices/$address/driver" ] || taken=yes; done
   driven=$(probe)
   if [ -z "$driven" ]; then
     if [ "$found" = 0 ]; then
       say 3 "NVRM: No NVIDIA GPU found."
+    elif [ -n "$taken" ]; then
+      say 3 "NVRM: The NVIDIA probe routine was not called for $found device(s)."
+      say 3 "NVRM: This can occur when another driver was loaded and "
+      say 3 "NVRM: obtained ownership of the NVIDIA device(s)."
+      say 3 "NVRM: No NVIDIA devices probed."
     else
       say 3 "NVRM: The NVIDIA probe routine failed for $found device(s)."
       say 3 "NVRM: None of the NVIDIA devices were initialized."
