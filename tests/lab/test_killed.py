@@ -16,11 +16,15 @@ from pathlib import Path
 import pytest
 
 from ongpu_lab import cgroup
+from ongpu_lab.lab import Lab
+from ongpu_lab.process import wait_until
 from tests.lab.fleets import SMALL, TOP, Controller, fleet
 from tests.lab.machines import Host
 
 pytestmark = pytest.mark.lab
 
+MARK = "touch /run/exchange-begins"
+BEGUN = '[ -n "$(find /var/lib/ongpu/stopped-units -newer /run/exchange-begins 2>/dev/null)" ]'
 REFUSED = 4  # the host still works on the killed run's last step
 
 
@@ -65,6 +69,48 @@ def test_an_apply_whose_host_loses_power_is_finished_by_the_next(
     apply_until_done(on)
     assert host.out("dpkg --audit") == ""
     assert on.report("plan")["lab1"]["verdict"] == "ok"
+
+
+@pytest.fixture(scope="module")
+def served(lab: Lab) -> Host:
+    """lab2 serves with one driver; each test exchanges it for the other one."""
+    host = Host(lab, "lab2")
+    host.reset()
+    return host
+
+
+@pytest.mark.parametrize("victim", ["controller", "script", "power"])
+def test_an_exchange_of_the_driver_that_is_cut_off_is_finished_by_the_next(
+    victim: str, served: Host, controller: Callable[..., Controller], moments: random.Random
+) -> None:
+    """While it serves, by a reload. `script`: all of it on the host, apt too, but not what it started."""
+    loaded = served.run("cut -d . -f 1 /sys/module/nvidia/version").stdout.strip()
+    if not loaded:
+        loaded = "570"
+        apply_until_done(controller(fleet({"lab2": SMALL}, driver={"branch": loaded})))
+    branch = {"570": "580", "580": "570"}[loaded]
+    on = controller(fleet({"lab2": SMALL}, driver={"branch": branch}))
+    served.out(MARK)
+    run = on.start("apply", "-y")
+    begun = wait_until(lambda: served.run(BEGUN).returncode == 0, 60)
+    assert begun, "it never stopped a service"
+    time.sleep(moments.uniform(0, 6))
+    match victim:
+        case "controller":
+            run.kill()
+        case "script":
+            served.run("systemctl kill --signal=KILL 'session-*.scope'")
+        case _:
+            served.lab.ask("kill", served.name)
+    assert run.wait(timeout=120) in (-signal.SIGKILL, 0, 2, 3), "one clear end"
+    if victim == "power":
+        served.start()
+    apply_until_done(on)
+    assert served.out("dpkg --audit") == ""
+    assert served.out("cut -d . -f 1 /sys/module/nvidia/version") == branch
+    assert served.out("systemctl is-active ollama nvidia-persistenced").split() == ["active", "active"]
+    assert served.run("ls /var/lib/ongpu/stopped-units /var/lib/ongpu/reload-failed").stdout == ""
+    assert on.report("plan")["lab2"]["verdict"] == "ok"
 
 
 def test_a_killed_demo_leaves_nothing_behind(tmp_path: Path, moments: random.Random) -> None:
