@@ -125,6 +125,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     # every host has a lock of its own: they share this machine
     lock = steps._LOCK.replace("/var/lib/ongpu", str(tmp_path / "state")).replace("state/lock", "state/lock$$")
     monkeypatch.setattr(steps, "_LOCK", lock)
+    record = steps._RECORD.replace("/var/lib/ongpu", str(tmp_path / "state"))
+    monkeypatch.setattr(steps, "_RECORD", record)
     monkeypatch.setattr(steps, "_HEAD", steps._HEAD.replace('[ "$(id -u)" = 0 ] ||', "true ||"))
     monkeypatch.setattr(look, "script", lambda: "echo looked\n")
     monkeypatch.setattr(look, "read", lambda answer: answer)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ongpu.engine import steps
+from ongpu.host import run_record
 from ongpu.plan.types import Put, Remove, Run
 
 
@@ -20,10 +21,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-unt
     for name, place in (("STATE_DIR", "state"), ("BACKUPS", "state/backups"), ("LOCK", "state/lock")):
         monkeypatch.setattr(steps, name, str(tmp_path / place))
     monkeypatch.setattr(steps, "_LOCK", steps._LOCK.replace("/var/lib/ongpu", str(tmp_path / "state")))
+    record = steps._RECORD.replace("/var/lib/ongpu", str(tmp_path / "state"))
+    monkeypatch.setattr(steps, "_RECORD", record)
     monkeypatch.setattr(steps, "_HEAD", steps._HEAD.replace('[ "$(id -u)" = 0 ] ||', "true ||"))
 
-    def go(*todo: Run | Put | Remove) -> steps.Failed | None:
-        script = steps.build(todo)
+    def go(*todo: Run | Put | Remove, run: str = "") -> steps.Failed | None:
+        script = steps.build(todo, run)
         done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, timeout=30)
         assert done.stderr == ""
         return steps.outcome(todo, done.stdout.rstrip("\n"), "")  # as pyinfra's connectors hand it over
@@ -132,3 +135,40 @@ def test_a_script_cut_off_on_its_way_does_nothing(run, tmp_path: Path, cut: floa
     script = steps.build([Put(path=str(file), content="x\n", **owner())])
     subprocess.run(["sh", "-s"], input=script[: int(len(script) * cut)], capture_output=True, text=True, timeout=30)
     assert not file.exists()
+
+
+RUN = "20261124T100000Z-0123456789ab"
+
+
+def test_what_was_there_before_a_run_is_kept_once_and_its_steps_are_noted(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = tmp_path / "x"
+    assert run(Put(path=str(file), content="1\n", **owner()), run=RUN) is None
+    record = tmp_path / "state" / "runs" / RUN
+    before = (record / "manifest").read_text()
+    state = run_record.parse(before.split("\n"))
+    assert state is not None
+    assert set(state.files) == set(run_record.FILES)
+    assert run(Run(command="exit 3", what="it's $HOME"), run=RUN) is not None
+    assert (record / "manifest").read_text() == before
+    assert [line.split(" ", 1)[1] for line in (record / "steps").read_text().splitlines()] == [
+        f"0 write {file}",
+        "3 it's $HOME",
+    ]
+    assert (record.parent.stat().st_mode & 0o777) == 0o700, "it may hold secrets"
+
+
+def test_old_records_go(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    names = [f"20261124T1000{number:02d}Z-0123456789ab" for number in range(run_record.KEPT + 3)]
+    for name in names:
+        (tmp_path / "state" / "runs" / name).mkdir(parents=True)
+    (tmp_path / "state" / "runs" / names[-1]).rmdir()
+    assert run(Run(command="true", what="x"), run=names[-1]) is None
+    assert sorted(path.name for path in (tmp_path / "state" / "runs").iterdir()) == names[3:]
+
+
+def test_nothing_is_changed_where_nothing_can_be_kept(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "runs").touch()
+    failed = run(Run(command=f"touch {tmp_path}/changed", what="x"), run=RUN)
+    assert str(failed).startswith("disk full or not writable: the present state cannot be kept in")
+    assert not (tmp_path / "changed").exists()

@@ -54,7 +54,11 @@ class Controller:
         )  # fmt: skip
 
     def _ongpu(self, words: tuple[str, ...]) -> list[str]:
-        own = ["--history", str(self.inventory.parent / "history")] if words[0] in ("apply", "drift", "verify") else []
+        own = (
+            ["--history", str(self.inventory.parent / "history")]
+            if words[0] in ("apply", "undo", "drift", "verify")
+            else []
+        )
         return [str(BIN / "ongpu"), *words, *own, "-i", "inventory.py"]
 
     def _run(

@@ -277,6 +277,48 @@ def test_a_runner_that_outlived_its_server_is_ended(server: Server) -> None:
     assert server.host.run("kill -0 $(cat /run/runner)").returncode != 0
 
 
+def test_a_run_is_taken_back_and_that_too(server: Server) -> None:
+    server.on(NEW).report("apply", "-y")
+    state = f"sha256sum {DROP_IN} | cut -c 1-20; readlink /opt/ongpu/ollama/current"
+    before = server.host.out(state)
+    on = server.on(OLD, env={"OLLAMA_MAX_QUEUE": 77})
+    on.report("apply", "-y")
+    after = server.host.out(state)
+    assert after.endswith(OLD)
+
+    foreseen = on.report("undo", "lab1", "--dry", expect=2)["lab1"]
+    assert [change["summary"] for change in foreseen["changes"]][:2] == [
+        f"put {DROP_IN} back",
+        f"put ollama {NEW} back (it is {OLD})",
+    ], foreseen
+    assert '-Environment="OLLAMA_MAX_QUEUE=77"' in foreseen["changes"][0]["diff"]
+    assert server.host.out(state) == after
+    done = on.report("undo", "lab1", "-y")["lab1"]
+    assert server.host.out(state) == before, done
+    assert server.version() == NEW
+    assert on.report("undo", "lab1", "-y")["lab1"]["verdict"] == "ok"
+    assert server.host.out(state) == after
+    assert server.version() == OLD
+    assert on.report("plan")["lab1"]["verdict"] == "ok"
+
+
+def test_undoing_the_first_run_leaves_a_host_without_ongpus_doing(
+    blank: Callable[..., list[Host]], controller: Callable[..., Controller]
+) -> None:
+    (host,) = blank("lab2")
+    on = controller(fleet({"lab2": SMALL}))
+    on.report("apply", "-y")
+    done = on.report("undo", "lab2", "-y")["lab2"]
+    assert done["verdict"] == "ok", done
+    assert host.run("systemctl cat ollama").returncode != 0
+    assert host.run("command -v ollama").returncode != 0
+    assert host.out("dpkg-query -W -f '${binary:Package} ${db:Status-Abbrev}\\n' '*nvidia*' | grep ' .i' || :") == ""
+    assert host.out("find /etc -name '*ongpu*' ! -name '*ongpu-lab*'") == ""
+    on.report("undo", "lab2", "-y")
+    assert on.report("plan")["lab2"]["verdict"] == "ok"
+    assert on.report("verify", "--load")["lab2"]["models"][0]["verdict"] == "verified"
+
+
 PACKAGED = """\
 [Unit]
 Description=Ollama of a package

@@ -72,7 +72,7 @@ def command(
         names = [host.host for host in planned.hosts]
         store = Store(place / "ongpu.sqlite3")
         run = store.begin("apply", names)
-        streamed = apply_fleet(chosen, shown_in(planned.hosts), _rollout(chosen), names)
+        streamed = apply_fleet(chosen, shown_in(planned.hosts), _rollout(chosen), names, run)
         try:
             result = gather("apply", _logged(streamed, store, run, names))
         except KeyboardInterrupt:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ongpu.errors import ConfigError, Exit
@@ -45,6 +47,15 @@ class Cell:
     trouble: Trouble | None = None
     broken: bool = False  # an interrupting change, or the proof after it, failed: counted by the breaker
     told: set[str] = field(default_factory=set)  # what a dry run has said already
+    run: str = ""  # id of the run, as in `ongpu history`; made up where nobody gave one
+    _name: str = ""
+
+    def run_name(self) -> str:
+        """`20261124T153000Z-3f2a9c41d0be`: under this name the host keeps what it had before the run. In the order of
+        time; the same for all changes of one run."""
+        if not self._name:
+            self._name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{self.run or uuid.uuid4().hex[:12]}"
+        return self._name
 
     def note(self, change: PlannedChange) -> None:
         """The latest state of a change replaces the earlier one (planned -> done or failed)."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ongpu.engine.cell import Trouble
+from ongpu.engine.cell import Trouble, cell_of
 from ongpu.engine.progress import told
 from ongpu.engine.reboot import reboot
 from ongpu.engine.remote import run_script
@@ -71,7 +71,7 @@ def _groups(steps: tuple[Step, ...]) -> Iterator[list[Plain] | Drain | Reboot]:
 def _run(host: Host, steps: list[Plain]) -> Failed | None:
     files = [step.progress for step in steps if isinstance(step, Run) and step.progress]
     with told(host, files[0] if files else ""):
-        answer = run_script(host, build(steps), seconds_of(steps))
+        answer = run_script(host, build(steps, cell_of(host).run_name()), seconds_of(steps))
     return outcome(steps, answer.text, answer.failure)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ongpu.host.paths import BACKUPS, LOCK, STATE_DIR
+from ongpu.host.run_record import KEEP, RUNS
 from ongpu.plan.types import Drain, Put, Reboot, Remove, Run, Step
 from ongpu.probe.frame import split
 
@@ -34,8 +35,15 @@ if command -v flock >/dev/null 2>&1; then
   exec 9>{LOCK}
   flock -n 9 || refuse lock 'held' {LOCKED}
 fi
-step() {{ printf '\\n@@%s part %s\\n' "$N" "$1"; shift; ( "$@" ) 2>&1 9>&-; rc=$?
+step() {{ printf '\\n@@%s part %s\\n' "$N" "$1"; shift; what=$1; shift; ( "$@" ) 2>&1 9>&-; rc=$?
+  [ -z "$R" ] || {{ printf '%s %s %s\\n' "$(date -u +%FT%TZ)" "$rc" "$what" >>"$R/steps"; }} 2>/dev/null || :
   printf '\\n@@%s rc %s\\n' "$N" "$rc"; [ "$rc" = 0 ]; }}
+"""
+
+# R: the record of this run, made before its first step. A state that cannot be kept is not changed.
+_RECORD = f"""{KEEP}
+[ -z "$RUN" ] || R={RUNS}/$RUN
+[ -z "$R" ] || [ -d "$R" ] || said=$(keep 2>&1) || refuse record "$said" 74
 """
 
 _TAIL = r"""end
@@ -82,11 +90,14 @@ def shell_of(step: Run | Put | Remove) -> str:
             return f"{_keep(path)}\nrm -f {shlex.quote(path)}"
 
 
-def build(steps: Sequence[Run | Put | Remove]) -> str:
-    """One script for consecutive steps. A function per step, so that a here-document belongs to exactly one."""
+def build(steps: Sequence[Run | Put | Remove], run: str = "") -> str:
+    """One script for consecutive steps. A function per step, so that a here-document belongs to exactly one.
+
+    `run`: the name under which the host keeps what it had before the run's first step; empty: nothing is kept.
+    """
     functions = "".join(f"do_{index}() {{\n{shell_of(step)}\n}}\n" for index, step in enumerate(steps))
-    calls = " && ".join(f"step {index} do_{index}" for index in range(len(steps)))
-    return f"{_HEAD}{functions}{_LOCK}{calls}\n{_TAIL}"
+    calls = " && ".join(f"step {index} {shlex.quote(name_of(step))} do_{index}" for index, step in enumerate(steps))
+    return f"{_HEAD}RUN={shlex.quote(run)} R=\n{functions}{_LOCK}{_RECORD}{calls}\n{_TAIL}"
 
 
 def outcome(steps: Sequence[Run | Put | Remove], text: str, failure: str) -> Failed | None:
@@ -97,6 +108,9 @@ def outcome(steps: Sequence[Run | Put | Remove], text: str, failure: str) -> Fai
         return Failed(-1, 77, "not root on this host: set `ssh: {sudo: true}`, or connect as root", ())
     if "lock" in parts:
         return Failed(-1, parts["lock"].rc, f"cannot write {STATE_DIR}: {parts['lock'].text.strip()}", ())
+    if "record" in parts:
+        said = parts["record"].text.strip()
+        return Failed(-1, 74, f"disk full or not writable: the present state cannot be kept in {RUNS}: {said}", ())
     for index, step in enumerate(steps):
         part = parts.get(str(index))
         if part is None or part.rc is None:

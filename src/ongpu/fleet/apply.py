@@ -51,8 +51,13 @@ def batches(hosts: Sequence[str], rollout: Rollout) -> list[list[str]]:
     return [*cut, rest] if rest else cut
 
 
-def apply_fleet(options: Options, shown: Shown, rollout: Rollout, names: Sequence[str]) -> Iterator[HostResult]:
-    """Streams results batch by batch. Hosts of batches that are not started are `refused`, with the reason."""
+def apply_fleet(
+    options: Options, shown: Shown, rollout: Rollout, names: Sequence[str], run: str = ""
+) -> Iterator[HostResult]:
+    """Streams results batch by batch. Hosts of batches that are not started are `refused`, with the reason.
+
+    `run`: id of the run in the state log; the hosts keep what they had before it under this name.
+    """
     bad = 0
     allowed = share(rollout.max_failures, len(names))
     for number, batch in enumerate(batches(names, rollout), start=1):
@@ -62,17 +67,18 @@ def apply_fleet(options: Options, shown: Shown, rollout: Rollout, names: Sequenc
             for name in batch:
                 yield HostResult(host=name, verdict="refused", summary=why, error=why)
             continue
-        for result in _one_batch(options, shown, batch):
+        for result in _one_batch(options, shown, batch, run):
             bad += result.verdict in ("failed", "unknown")
             yield result
 
 
-def _one_batch(options: Options, shown: Shown, batch: Sequence[str]) -> Iterator[HostResult]:
+def _one_batch(options: Options, shown: Shown, batch: Sequence[str], run: str) -> Iterator[HostResult]:
     state, hosts = open_state(options, only=batch)
     state.set_stage(StateStage.Connect)
     missed = _connect_all(state, hosts)
     for host in hosts:
         cell_of(host).shown = dict(shown.get(host.name, {}))
+        cell_of(host).run = run
     try:
         if len(missed) < len(hosts):
             _run(state)

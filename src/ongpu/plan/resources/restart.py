@@ -8,6 +8,8 @@ release or a drop-in that makes it worse is rolled back to what served before it
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ongpu.host.duration import go_seconds
 from ongpu.host.model_name import full
 from ongpu.host.ollama import Runner, Service
@@ -103,6 +105,27 @@ def _start(context: Context, service: Service | None) -> list[Change]:
 
 
 def _step(context: Context, service: Service, verb: str, what: str, why: str = "") -> Run:
+    target = Target(
+        api=api_url(context.spec.ollama.listen),
+        version=context.spec.ollama.release,
+        old=_way_back(context),
+        models_dir=context.spec.ollama.models_dir or "",
+    )
+    return step(context, service, target, verb=verb, what=what, why=why)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What the service is to be after a restart. `old`: the release that is put back if it is not well then."""
+
+    api: str
+    version: str
+    old: str = ""
+    models_dir: str = ""
+
+
+def step(context: Context, service: Service, target: Target, *, verb: str, what: str, why: str) -> Run:
+    """The restart with its health gate and its way back. `verb`: `restart`, or empty to enable only."""
     return shell.run(
         what,
         "serve",
@@ -113,19 +136,19 @@ def _step(context: Context, service: Service, verb: str, what: str, why: str = "
         VERB=verb,
         ENABLE="yes" if service.enabled in ("disabled", "") else "",
         UNIT=UNIT,
-        API=api_url(context.spec.ollama.listen),
+        API=target.api,
         SECONDS_LIMIT=str(API_SECONDS),
-        MODELS_DIR=context.spec.ollama.models_dir or "",
+        MODELS_DIR=target.models_dir,
         USER=service.user or ACCOUNT,
         GROUP=service.group or service.user or ACCOUNT,
-        OLD=_way_back(context),
+        OLD=target.old,
         RELEASES=RELEASES,
         CURRENT=CURRENT,
         DROP_IN=DROP_IN,
         GOOD=LAST_GOOD,
         BINARY=BINARY,
         REPLACED=REPLACED,
-        WANTED=context.spec.ollama.release,
+        WANTED=target.version,
         GPUS=_gpus(context),
         DECLARED=" ".join(full(name) for name in context.spec.models),
         LOAD_LIMIT=str(LOAD_SECONDS),
