@@ -46,7 +46,7 @@ def check(seen: Evidence) -> Hit | None:
         tokens = f" of {asked[0]} tokens"
     zero = next((line for part, whole, line in placement.layers(seen) if part == 0 and whole), None)
     line = nothing.line if nothing else (zero if placement.gpu_seen(seen) and not codes.cuda_codes(seen) else None)
-    if line and asked and asked[0] >= _LONG and found is None:
+    if line and asked and asked[0] >= _LONG and found is None and not placement.none_found(seen):
         return likely(f"with a context{tokens} the model does not fit on the GPU", line, asked[1])
     return None
 

@@ -32,6 +32,7 @@ RULE = Rule(
     explains=(
         "hidden-cpu-work",
         "model-slightly-too-large",
+        "model-too-large",
     ),
     fires=(
         "common_params_fit_impl:   - CUDA0 (NVIDIA GeForce RTX 4060): 49 layers (12 overflowing),   7000 MiB used,    900 MiB free",

@@ -54,6 +54,7 @@ RULE = Rule(
         "output-layer-too-large",
         "estimate-conservative",
         "single-gpu-chosen",
+        "install-incomplete",
         "resident-neighbour",
     ),
     repair=_repair,

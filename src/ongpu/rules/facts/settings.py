@@ -100,6 +100,8 @@ def parallel(seen: Evidence) -> tuple[int, Line] | None:
 def layers_asked(seen: Evidence) -> list[tuple[int, Line]]:
     """Every number of GPU layers that somebody asked for; -1 is Ollama's own choice."""
     told = [
-        (int(hit.match[1]), hit.line) for hit in seen.everywhere(_LAYERS_TOLD) if hit.line.kind in ("prose", "text")
+        (int(hit.match[1]), hit.line)
+        for hit in seen.everywhere(_LAYERS_TOLD)
+        if hit.line.kind in ("prose", "text", "call")
     ]
     return told + [(int(next(g for g in hit.match.groups() if g)), hit.line) for hit in seen.all(_LAYERS_ASKED)]

@@ -42,9 +42,19 @@ def check(seen: Evidence) -> Hit | None:
         return proven("no layer fits into the free GPU memory", line)
     nothing = next((line for part, whole, line in placement.layers(seen) if part == 0 and whole), None)
     small = next((line for _, free, line in gpus.found_memory(seen) if free < _SMALL), None)
-    if nothing and small and not codes.cuda_codes(seen) and all(part == 0 for part, _, _ in placement.layers(seen)):
+    if _would_fit(seen) or codes.cuda_codes(seen) or any(part for part, _, _ in placement.layers(seen)):
+        return None
+    if nothing and small:
         return likely("no layer was put on the GPU, and little of its memory is free", small, nothing)
     return None
+
+
+def _would_fit(seen: Evidence) -> bool:
+    """The last load's weights and cache are known to be much smaller than the free memory."""
+    load = next(iter(reversed(seen.once(placement.loads_of))), None)
+    free = max((free for _, free, _ in gpus.found_memory(seen)), default=0)
+    size = sum(buffer.mib for buffer in load.buffers) * 2**20 if load else 0
+    return 0 < size < free / 2
 
 
 RULE = Rule(

@@ -34,6 +34,9 @@ _CUDA_IN_SYSTEM = words(
     r"CUDA\d model buffer size",
     r"(?:device|buffer)=CUDA\d",
     r"offloaded [1-9]\d*/",
+    r"load_tensors: offloaded 0/",  # llama.cpp says so only where a GPU backend is loaded
+    r"loaded (?:Vulkan|ROCm) backend",
+    r"using device (?:Vulkan|ROCm)\d",
 )
 _CPU_BACKEND = words("loaded CPU backend")
 _LISTED = words(r"libggml-cpu(?:-\w+)?\.so")
