@@ -118,8 +118,9 @@ def test_what_is_written_for_the_host_is_what_is_declared_for_it(tmp_path: Path)
     key.write_text(declared.driver.repository.key_text or "")
     file.write_text(text.replace(paths.WATCH_KEY, str(key)))
     (read,) = load(file).hosts
-    expected = declared.model_dump(exclude={"name", "origin", "driver"})
-    assert read.model_dump(exclude={"name", "origin", "driver"}) == expected
+    here = {"name", "origin", "driver", "watch"}
+    assert read.model_dump(exclude=here) == declared.model_dump(exclude=here)
+    assert read.watch is None  # one that does not run cannot say so
     assert read.driver.repository.key_text == declared.driver.repository.key_text
     assert read.name == "@local"
 
@@ -177,6 +178,17 @@ def test_a_check_that_does_not_do_its_work_is_a_difference(state: dict[str, Any]
     host.apply()
     host.state = Known(watch_state(**state), "systemctl show")
     assert said in host.change().summary
+
+
+def test_a_check_that_failed_over_a_file_is_run_again_with_the_mended_one() -> None:
+    host = Watching()
+    host.apply()
+    host.host.files[paths.WATCH_FLEET] = ("hosts: {", "0600")
+    host.state = Known(watch_state(exit_code=Known(1, "x"), result=Known("exit-code", "x")), "systemctl show")
+    change = host.change()
+    assert change.summary.endswith("check every 15 min; run the check again: the last one ended with exit-code "
+                                   "(exit 1), see `journalctl -u ongpu-drift`")  # fmt: skip
+    assert [step.what for step in change.steps if isinstance(step, Run)][-1] == "run the drift check"
 
 
 def test_what_a_check_found_is_no_failure_of_the_check() -> None:
@@ -239,9 +251,17 @@ def test_any_path_is_refused_or_becomes_one_word(name: str) -> None:
 
 
 def test_the_file_is_plain_yaml() -> None:
-    body = yaml.safe_load(own_fleet_file(spec(watch={"every": "2h"})))
-    assert body["hosts"]["@local"]["watch"] == {"every": "7200s"}
+    body = yaml.safe_load(own_fleet_file(spec(service={"drain": "2h"})))
+    assert body["hosts"]["@local"]["service"] == {"drain": "7200s"}
     assert "ssh" not in body["hosts"]["@local"]
 
 
 assert TUESDAY.tzinfo is UTC
+
+
+def test_the_key_that_a_host_keeps_for_itself_makes_the_keyring_that_is_there() -> None:
+    """On the host the key is read from a file of ours, which has our comment already."""
+    host = Watching()
+    kept = host.apply()[paths.WATCH_KEY]
+    own = spec(driver={"repository": {"key_text": kept}})
+    assert plan(own, host.snapshot(), Now(TUESDAY), Limits()).of("repository").empty

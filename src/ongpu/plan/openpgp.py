@@ -25,7 +25,10 @@ def fingerprints(armoured: str) -> tuple[str, ...]:
 
 
 def with_comment(armoured: str, comment: str) -> str:
-    """The same file with an armour header `Comment:`: the place for words that every OpenPGP reader accepts."""
+    """The same file with an armour header `Comment:`, the place for words that every OpenPGP reader accepts. A file
+    that has it already stays as it is."""
+    if f"{_BEGIN}\nComment: {comment}\n" in armoured:
+        return armoured
     return armoured.replace(_BEGIN, f"{_BEGIN}\nComment: {comment}", 1)
 
 

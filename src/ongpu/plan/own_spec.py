@@ -10,7 +10,8 @@ import yaml
 from ongpu.host.paths import HEADER, WATCH_KEY
 from ongpu.spec.model import HostSpec
 
-_NOT_HERE = {"name", "groups", "ssh", "origin", "rollout"}
+# The check itself is seen to from outside: one that does not run cannot say so.
+_NOT_HERE = {"name", "groups", "ssh", "origin", "rollout", "watch"}
 
 
 def own_fleet_file(spec: HostSpec) -> str:

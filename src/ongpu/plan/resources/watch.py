@@ -41,7 +41,7 @@ def _changes(context: Context) -> list[Change]:
     if files or state is None or not (state.timer_active and state.timer_enabled and state.timer_loaded):
         steps.append(_ENABLE)
         what.append(f"check every {in_words(watch.every)}")
-    elif reason := _unwell(context, watch, state):
+    if state and (reason := _unwell(context, watch, state)):
         steps.append(_CHECK)
         what.append(f"run the check again: {reason}")
     if not steps:
