@@ -25,6 +25,9 @@ _RELOADED = words(
 _RESTARTED = words(
     r"restart(?:ing|ed)?[^\n]{0,30}(?:container|docker|pod)[^\n]{0,60}(?:fix|help|again|works|restor|solv)"
 )
+_BACK = words(
+    r"(?:docker|podman|kubectl)[^\n]{0,20} (?:restart|delete pod)[^\n]{0,60}(?:back|fix|help|again|works|restor|solv|cure)"
+)
 _STALE = words("unable to refresh free memory, using old values")
 _HANDLE = words("Unable to determine the device handle", r"Xid \(", "off the bus")
 
@@ -42,7 +45,7 @@ def check(seen: Evidence) -> Hit | None:
     gone = next((cuda[code] for code in (100, 999) if code in cuda), None) or placement.no_gpu(seen)
     if (stale := seen.find(_STALE)) and inside:
         return likely("the container lost its access to the GPU: its memory can no longer be read", stale, inside)
-    if inside and gone and (again := reloaded or seen.told(_RESTARTED)):
+    if inside and gone and (again := reloaded or seen.told(_RESTARTED) or seen.told(_BACK)):
         return likely("the container lost its access to the GPU while it ran", again, gone)
     return None
 

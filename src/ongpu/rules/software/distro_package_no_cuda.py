@@ -25,6 +25,8 @@ _PACKAGED = words(
     r"^ollama-\d[\w.-]*\.(?:fc|el|x86)",
     r"/nix/store/[^\n]{0,60}ollama",
     r"/usr/lib/ollama/libggml-cpu",
+    r"/usr/lib(?:64|/\w+-linux-gnu)/ollama\b",
+    r"\bapt (?:policy|show|install) ollama\b",
     r"pacman -\w+ ollama",
     r"/snap/ollama/",
     r"/var/snap/ollama",

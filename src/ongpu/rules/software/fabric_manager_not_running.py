@@ -16,7 +16,7 @@ from ongpu.rules.facts import codes
 from ongpu.rules.rule import Hit, Rule, proven
 
 _DOWN = words(
-    r"nvidia-fabricmanager[^\n]{0,80}(?:failed|inactive|not found|could not be found|dead)", r"fabric ?manager[^\n]{0,120}(?:version mismatch|(?:does(?: not|n't)|don't) match|not running|failed|incompatible)",
+    r"nvidia-fabricmanager[^\n]{0,80}(?:failed|inactive|not found|could not be found|dead)", r"fabric ?manager[^\n]{0,120}(?:mis-?match|(?:does(?: not|n't)|don't) match|not running|failed|incompatible)",
     r"Fabric\s+State *: *(?:In Progress|Not Started)", r"^\s+State +: (?:In Progress|Not Started)", r"nvidia-fabricmanager\.service[\s\S]{0,300}?Active: (?:failed|inactive)",
     "FM version[^\n]{0,60}driver version",
 )  # fmt: skip
