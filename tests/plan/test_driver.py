@@ -6,6 +6,8 @@ import pytest
 
 from ongpu.host import paths
 from ongpu.host.gpu import PciGpu
+from ongpu.host.platform import Platform
+from ongpu.host.reading import Absent, Known, Unreadable
 from ongpu.host.system import Package
 from ongpu.plan.driver_state import in_branch, upstream
 from ongpu.plan.types import Drain, Interrupts, Put, Reboot, Run
@@ -203,3 +205,26 @@ def test_manage_false_touches_nothing_of_the_driver() -> None:
         "account", "ollama", "unit", "override", "restart", "models",
     }  # fmt: skip
     assert planned(blank_host(), spec(driver={"manage": False}, ollama={"manage": False})).empty
+
+
+@pytest.mark.parametrize(
+    ("sign", "says"),
+    [
+        ("jetson", "this is a Jetson (x): its driver belongs to JetPack"),
+        ("wsl", "this is WSL (x)"),
+        ("vgpu_guest", "this is a vGPU guest (x)"),
+        ("immutable", "this system is changed only as a whole (x)"),
+    ],
+)
+def test_a_driver_that_belongs_to_somebody_else_is_left_alone(sign: str, says: str) -> None:
+    none = dict.fromkeys(("jetson", "wsl", "vgpu_guest", "immutable"), Absent("looked"))
+    host = blank_host(blind={"platform": Known(Platform(**(none | {sign: Known("x", "test")})), "test")})
+    for resource in ("repository", "driver"):
+        (blocked,) = planned(host).of(resource).blocked
+        assert blocked.kind == "unsupported"
+        assert says in blocked.why
+        assert "declare driver: {manage: false}" in blocked.why
+    host.blind = {"platform": Known(Platform(**(none | {sign: Unreadable("no")})), "test")}
+    assert planned(host).of("driver").blocked[0].kind == "unknown"
+    host.blind = {"platform": Known(Platform(**none), "test")}
+    assert planned(host).of("repository").changes

@@ -94,6 +94,7 @@ def driver_state(context: Context) -> DriverState:
     """Raises Halt when it cannot be known or the host cannot have this driver."""
     spec = context.spec.driver
     system = system_of(context)
+    _ours_to_install(context)
     module = known(context.snapshot.module, "which kernel module is loaded")
     if isinstance(module.loaded, Unreadable):
         raise Halt("unknown", f"cannot tell which kernel module is loaded: {because(module.loaded)}")
@@ -128,6 +129,17 @@ def driver_state(context: Context) -> DriverState:
         loaded=loaded,
         adopted=adopted,
     )
+
+
+def _ours_to_install(context: Context) -> None:
+    """Raises Halt where the driver belongs to somebody else: Jetson, WSL, a vGPU guest, an image-based system."""
+    platform = value_or_none(context.snapshot.platform)
+    if platform is None:
+        return
+    if why := platform.left_alone:
+        raise Halt("unsupported", f"{why}; ongpu leaves it alone: declare driver: {{manage: false}}")
+    if unknown := platform.unknown:
+        raise Halt("unknown", f"cannot tell whether the driver of this host is ongpu's to install: {because(unknown)}")
 
 
 def _wanted(context: Context, gpus: tuple[PciGpu, ...], distribution: Distribution, packages: Packages) -> Wanted:
