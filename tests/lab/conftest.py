@@ -21,8 +21,6 @@ from ongpu_lab.lab import Lab
 from tests.lab.fleets import Controller
 from tests.lab.machines import Host
 
-HOSTS = ("lab1", "lab2", "lab3")  # of the default layout: Debian 12, Debian 13, Debian 12 with two GPUs
-
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
@@ -125,7 +123,7 @@ def pytest_runtest_makereport(
     if report.failed and call.when in ("setup", "call") and isinstance(item, pytest.Function):
         lab = item.funcargs.get("lab")
         if isinstance(lab, Lab):
-            for name in HOSTS:
+            for name in (host.name for host in lab.state().layout.hosts):
                 report.sections.append((f"lab host {name}", Host(lab, name).evidence()))
             for log in ("lab.log", "access.log"):
                 if (file := lab.dir / log).exists():

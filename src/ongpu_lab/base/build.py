@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ongpu_lab.base.disguise import disguise
 from ongpu_lab.base.finish import finish
 from ongpu_lab.base.mirror import KEYRING, configured_mirror
 from ongpu_lab.base.recipe import Recipe
@@ -34,12 +35,12 @@ def cache_home() -> Path:
 
 def tree(suite: str, cache: Path) -> Path:
     """Where a suite's base tree is once it is built."""
-    return cache / "bases" / Recipe(suite).key
+    return cache / "bases" / Recipe.of(suite).key
 
 
 def ensure(suite: str, cache: Path, say: Callable[[str], None]) -> Path:
     """The root directory of a suite's base tree, built first if the cache has none. Raises LabError."""
-    recipe = Recipe(suite)
+    recipe = Recipe.of(suite)
     bases = cache / "bases"
     target = tree(suite, cache)
     if target.is_dir():
@@ -76,6 +77,8 @@ def _build(recipe: Recipe, temporary: Path, target: Path) -> None:
                 _explain(recipe.suite, mirror.uri if mirror else "its default mirror", log.read_text(errors="replace"))
             )
         finish(root)
+        if recipe.disguise:
+            disguise(root, recipe.disguise)
         root.rename(target)
     except subprocess.TimeoutExpired as error:
         raise LabError(f"Building the Debian {recipe.suite} base took more than {TIME_LIMIT} s; try again.") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+DISGUISE = 2  # raise it when disguise.py changes
 VERSION = 2  # raise it when build.py or finish.py changes what the tree holds
 
 PACKAGES = (
@@ -25,6 +26,9 @@ PACKAGES = (
     "systemd-sysv",
     "zstd",
 )
+# A suite that is another one with more in it, and passes for another distribution (disguise.py).
+ON = {"rocky9": "bookworm"}
+MORE = {"rocky9": ("createrepo-c", "dnf", "dnf-plugins-core", "gpg-agent", "rpm")}
 EXCLUDED = ("/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*")
 
 
@@ -36,12 +40,22 @@ class Recipe:
     packages: tuple[str, ...] = PACKAGES
     excluded: tuple[str, ...] = EXCLUDED
     version: int = VERSION
+    disguise: str = ""
+
+    @classmethod
+    def of(cls, suite: str) -> Recipe:
+        """Of Debian's suites, or of one that passes for another distribution."""
+        return cls(
+            ON.get(suite, suite), packages=(*PACKAGES, *MORE.get(suite, ())), disguise=suite if suite in ON else ""
+        )
 
     @property
     def key(self) -> str:
         """Directory name in the cache: the suite and a digest of the recipe."""
         parts = (self.suite, *self.packages, *self.excluded, str(self.version))
-        return f"{self.suite}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:12]}"
+        if self.disguise:
+            parts += (self.disguise, str(DISGUISE))
+        return f"{self.disguise or self.suite}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:12]}"
 
     def argv(self, target: str, sources: list[str]) -> list[str]:
         """The mmdebstrap command line. No source at all: mmdebstrap takes its own default."""

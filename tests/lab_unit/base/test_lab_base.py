@@ -25,6 +25,14 @@ def test_everything_that_shapes_the_tree_is_in_its_key() -> None:
     assert recipe.key.startswith("bookworm-")
 
 
+def test_a_suite_in_disguise_is_a_tree_of_its_own() -> None:
+    rocky = Recipe.of("rocky9")
+    assert rocky.suite == "bookworm"
+    assert rocky.key.startswith("rocky9-")
+    assert "dnf" in rocky.packages
+    assert Recipe.of("bookworm") == Recipe("bookworm")
+
+
 def test_the_machines_own_mirror_is_taken() -> None:
     text = (
         "http://mirror.example/security/|main|Debian|Debian-Security|bookworm-security\n"

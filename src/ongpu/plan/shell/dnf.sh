@@ -15,9 +15,9 @@ dnf_run() {
 telling() {
   full=$(grep -m 1 -E 'No space left on device|needs [0-9.]+ ?[KMGT]i?B (more space )?on the' "$1") &&
     printf 'disk full: %s\n' "${full#"${full%%[! ]*}"}" ||
+    grep -m 1 -E 'GPG check FAILED|is not signed|not correct for this package|does not verify' "$1" |
+    sed 's/^ */a package is not signed with the declared key: /' | grep . ||
     grep -m 1 -E 'Curl error \([0-9]+\)|Could not resolve|Status code: [0-9]+' "$1" | sed 's/^ *- *//' | grep . ||
-    grep -m 1 -E 'GPG check FAILED|is not signed|not correct for this package|didn.t help, wrong key|does not verify' "$1" |
-    sed 's/^ *//' | grep . ||
     grep -m 1 -E 'filtered out by (modular|exclude) filtering' "$1" ||
     grep -m 1 -A 1 -E '^ *Problem' "$1" | tr '\n' ' ' | grep . ||
     grep -m 1 -E '^(Error|Failed)' "$1" ||
