@@ -111,7 +111,7 @@ def test_the_other_flavour_goes_in_the_same_step_and_its_module_by_a_reboot() ->
     other = spec(driver={"modules": "proprietary", "reboot": "window"})
     (change,) = planned(host, other).of("switch").changes
     assert change.summary.startswith("580.95.05 with the proprietary kernel module (nvidia-kernel-dkms), by a reboot: ")
-    assert [type(step) for step in change.steps] == [Put, Drain, Run, Reboot, Run]
+    assert [type(step) for step in change.steps] == [Put, Drain, Run, Reboot, Run, Run]
     install = change.steps[2]
     assert isinstance(install, Run)
     wanted = variables(variables(install.stdin or "")["INSTALL"])["INSTALL"].split()
@@ -126,7 +126,7 @@ def test_the_replacement_waits_until_nothing_is_served() -> None:
         host.apply(change)
     (change,) = planned(host, UPGRADE).of("switch").changes
     assert change.summary == "570.195.03 -> 580.95.05, by a reload of the kernel module"
-    assert [type(step) for step in change.steps] == [Drain, Run]
+    assert [type(step) for step in change.steps] == [Drain, Run, Run]
     assert change.interrupts is Interrupts.RESTART
 
 

@@ -51,7 +51,7 @@ def test_another_module_is_reloaded_after_a_wait() -> None:
     host = configured_host(loaded="570.10")
     (change,) = planned(host).of("module").changes
     assert change.summary == "reload the kernel module: module 570.10 is loaded, 580.95.05 installed"
-    assert [type(step) for step in change.steps] == [Drain, Run]
+    assert [type(step) for step in change.steps] == [Drain, Run, Run]
     assert change.interrupts is Interrupts.RESTART
     assert run(host, spec()) == ""
     assert (host.loaded, host.boots) == ("580.95.05", 1)
@@ -61,7 +61,11 @@ def test_a_reboot_waits_and_is_confirmed() -> None:
     host = configured_host(**FAILED)
     (change,) = planned(host).of("module").changes
     assert change.summary == "reboot: module 570.10 is loaded, 580.95.05 installed, and in use"
-    assert [type(step) for step in change.steps] == [Put, Drain, Reboot, Run]
+    assert [type(step) for step in change.steps] == [Put, Drain, Reboot, Run, Run]
+    assert [step.what for step in change.steps if isinstance(step, Run)] == [
+        "confirm the driver",
+        "initialise CUDA as ollama",
+    ]
     assert change.interrupts is Interrupts.REBOOT
     assert run(host, spec()) == ""
     assert paths.REBOOTED not in host.files

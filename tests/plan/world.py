@@ -496,6 +496,8 @@ class World:
             case "confirm":
                 self._load()
                 self._settle()
+            case "initialise":
+                pass
             case "put":
                 self.initramfs = True
             case "build":

@@ -19,6 +19,7 @@ MACHINE: dict[str, samples.Parts] = {
     "kernels": samples.KERNELS,
     "modprobe": samples.MODPROBE,
     "use": samples.USE,
+    "cuda": samples.CUDA,
     "platform": samples.PLATFORM,
     "fabric": samples.FABRIC,
     "installers": samples.INSTALLERS,

@@ -18,6 +18,7 @@ from ongpu.engine.remote import Answer, run_script
 from ongpu.errors import Exit, OngpuError
 from ongpu.host.result import Finding, ModelResult, Unknown
 from ongpu.probe.decode import script
+from ongpu.proof.cuda import cuda_objection
 from ongpu.proof.expected import missing_gpus
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ def prove_now(host: Host, load: bool) -> tuple[ModelResult, ...]:
         after = read(looking)
         remember(host, after)
         cell.models = testimony(models, after, loading.text)
-    cell.gpus = missing_gpus(spec.expect.gpus, spec.expect.name, snapshot(host))
+    seen = snapshot(host)
+    count = spec.expect.gpus
+    cell.gpus = missing_gpus(count, spec.expect.name, seen) or cuda_objection(count, seen, proven=bool(models))
     return cell.models
 
 

@@ -13,6 +13,7 @@ from ongpu.host.result import Finding, HostResult, HostVerdict, PlannedChange, U
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.plan.build import folded
 from ongpu.plan.types import Plan
+from ongpu.proof.cuda import cuda_objection
 from ongpu.proof.expected import missing_gpus
 from ongpu.spec.model import HostSpec
 
@@ -132,7 +133,8 @@ def gpus_wrong(spec: HostSpec, snapshot: HostSnapshot, plan: Plan) -> Finding | 
     say about them."""
     if any(plan.of(resource).changes or plan.of(resource).deferred for resource in ("driver", "switch", "module")):
         return None
-    return missing_gpus(spec.expect.gpus, spec.expect.name, snapshot)
+    count = spec.expect.gpus
+    return missing_gpus(count, spec.expect.name, snapshot) or cuda_objection(count, snapshot, proven=True)
 
 
 def _plan_verdict(plan: Plan) -> tuple[HostVerdict, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ongpu.host.boot import Kernels, SecureBoot
+from ongpu.host.cuda import CudaInit
 from ongpu.host.gpu import DeviceNodes, KernelModule, Libraries, Nvml, PciGpu
 from ongpu.host.ollama import Api, Journal, OllamaInstall, Service
 from ongpu.host.platform import Fabric, Installers, Platform
@@ -39,6 +40,7 @@ class HostSnapshot:
     platform: Reading[Platform] = NOT_LOOKED
     fabric: Reading[Fabric] = NOT_LOOKED
     installers: Reading[Installers] = NOT_LOOKED
+    cuda: Reading[CudaInit] = NOT_LOOKED
 
     @classmethod
     def unreadable(cls, why: str, allow: str = "") -> HostSnapshot:

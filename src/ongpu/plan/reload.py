@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ongpu.host.paths import HEADER, MODULES_LOAD, REBOOTED, RELOAD_FAILED, STOPPED_UNITS, SWITCH_FAILED, UNIT
+from ongpu.host.cuda import HELPER, MEANINGS, meaning
+from ongpu.host.paths import ACCOUNT, HEADER, MODULES_LOAD, REBOOTED, RELOAD_FAILED, STOPPED_UNITS, SWITCH_FAILED, UNIT
 from ongpu.host.units import GPU_UNITS
 from ongpu.plan import shell
 from ongpu.plan.context import Context
@@ -98,6 +99,19 @@ def confirm(context: Context) -> Run:
         NOTES=" ".join(NOTES),
         HEADER=HEADER,
         **_units(context),
+    )
+
+
+def initialise(context: Context) -> Run:
+    """CUDA starts for the service's user. After everything that the driver needs was started again."""
+    user = ACCOUNT if context.spec.ollama.manage else "the service's user"
+    return shell.run(
+        f"initialise CUDA as {user}",
+        "cuda-init",
+        seconds=180,
+        UNIT=UNIT,
+        HELPER=HELPER,
+        MEANINGS="\n".join(f"{code} {meaning(code)}" for code in MEANINGS),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ongpu.host.boot import Kernels, SecureBoot
+from ongpu.host.cuda import CudaInit
 from ongpu.host.platform import Fabric
 from ongpu.host.reading import Absent, Known, value_or_none
 from ongpu.host.use import DriverUse, Modprobe
@@ -56,6 +57,11 @@ def fabric(found: Fabric) -> Lines:
             yield "system", f"nvidia-fabricmanager.service could not be found ({source})"
         case _:
             pass
+
+
+def cuda(found: CudaInit) -> Lines:
+    if found.code:
+        yield "log", f"cuInit err: {found.code}"
 
 
 def nothing(_: object) -> Lines:

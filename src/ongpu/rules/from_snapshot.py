@@ -268,5 +268,5 @@ _SECTIONS: dict[str, Callable[..., Lines]] = {
     "kernel_log": _kernel_log, "ollama": _ollama, "service": _service, "api": _api, "journal": _journal,
     "secure_boot": from_driver.secure_boot, "kernels": from_driver.kernels, "modprobe": from_driver.modprobe,
     "use": from_driver.use, "fabric": from_driver.fabric, "platform": from_driver.nothing,
-    "installers": from_driver.nothing,
+    "installers": from_driver.nothing, "cuda": from_driver.cuda,
 }  # fmt: skip

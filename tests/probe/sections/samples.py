@@ -264,3 +264,8 @@ UnitFileState=enabled""",
     "version": "Fabric Manager version is : 550.163.01",
     "last": "yes",
 }
+
+CUDA: Parts = {
+    "user": "ollama",
+    "cuda": "cuda 0 2 /usr/lib/x86_64-linux-gnu/nvidia/current/libcuda.so.550.163.01",
+}

@@ -13,6 +13,7 @@ from ongpu.host.reading import Absent, Known, Unreadable
 from ongpu.probe.output import Output, Part
 from ongpu.probe.section import Section
 from ongpu.probe.sections import (
+    cuda,
     fabric,
     installers,
     kernel_log,
@@ -39,6 +40,7 @@ SAMPLES: dict[str, tuple[Section, samples.Parts]] = {
     "kernels": (kernels.SECTION, samples.KERNELS | {"log:/var/lib/dkms/nvidia/580/build/make.log": "1: error: x"}),
     "modprobe": (modprobe.SECTION, samples.MODPROBE),
     "use": (use.SECTION, samples.USE | {"blocked": ""}),
+    "cuda": (cuda.SECTION, samples.CUDA | {"unloaded": "", "nouvm": "", "nouser": "", "hung": "7"}),
     "platform": (platform.SECTION, samples.PLATFORM),
     "installers": (installers.SECTION, samples.INSTALLERS | {"nosystemd": "", "automatic": "yes"}),
     "fabric": (fabric.SECTION, samples.FABRIC | {"nobus": "", "nosystemd": ""}),

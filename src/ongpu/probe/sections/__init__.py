@@ -29,6 +29,7 @@ ORDER = (
     "journal",
     "api",
     "nvml",
+    "cuda",
 )
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from ongpu.host.gpu import FoundLibrary, Libraries, Library, LibraryPlace
-from ongpu.host.paths import UNIT
 from ongpu.host.reading import Absent, Known, Reading, Unreadable
+from ongpu.probe import service_path
 from ongpu.probe.output import Output
 from ongpu.probe.section import Section
 
@@ -20,7 +20,9 @@ DIRECTORIES = (
 
 # The exit code that counts is ldconfig's; sed's is always 0. Only hits cost a readlink. The owner is asked for the
 # path that the loader has and for the one in front of a merged /usr.
-SHELL = rf"""
+SHELL = (
+    service_path.SHELL
+    + rf"""
 cache() {{
   {{ ldconfig -p || printf '@failed %s\n' "$?"; }} |
     sed -n -e '/^@failed/p' -e '/^[[:space:]]*lib\(nvidia-ml\|cuda\)\.so\.1 /p' |
@@ -28,14 +30,6 @@ cache() {{
       case $line in @*) ;; *) line="$line => $(readlink -f "${{line##*=> }}")" ;; esac
       printf '%s\n' "$line"
     done
-}}
-service_path() {{
-  have systemctl && [ -d /run/systemd/system ] || return 0
-  said=$(bound 3 systemctl show -p Environment -p MainPID {UNIT} 2>/dev/null)
-  pid=$(printf '%s\n' "$said" | sed -n 's/^MainPID=//p')
-  [ "${{pid:-0}}" != 0 ] && [ -r "/proc/$pid/environ" ] &&
-    tr '\0' '\n' <"/proc/$pid/environ" | sed -n 's/^LD_LIBRARY_PATH=//p' && return 0
-  printf '%s\n' "$said" | sed -n 's/^Environment=.*LD_LIBRARY_PATH=\([^" ]*\).*/\1/p'
 }}
 seen() {{
   for dir; do
@@ -74,6 +68,7 @@ if need cache ldconfig; then
   p last printf 'yes\n'
 fi
 """
+)
 
 # libcuda.so.1 (libc6,x86-64) => /lib/x86_64-linux-gnu/libcuda.so.1 => /usr/lib/x86_64-linux-gnu/libcuda.so.580.95.05
 # (ldconfig of glibc 2.36, and the file that readlink found)

@@ -29,13 +29,14 @@ FIELDS = f"{_COMMON},compute_cap,name"  # compute_cap since 510
 ASKED = (FIELDS, f"{SINCE_535},{FIELDS}", f"{SINCE_570},{SINCE_535},{FIELDS}")
 APPS = "pid,gpu_uuid,used_gpu_memory,process_name"
 CHILD = "ongpu-nvml"  # the name of the process in which probe/local.py asks NVML
+CUDA = "ongpu-cuda"  # and the one that asks CUDA (host/cuda.py)
 LIMIT = 20  # seconds; a GPU that nobody keeps initialised takes 1 to 3 to wake, one after the other
 
 # Questions that have waited in the kernel (state D) for more than a minute: nobody is sent after them. A process's
 # start, the 22nd field of stat, is in hundredths of a second since boot.
 HUNG = rf"""hung() {{
   read -r up idle </proc/uptime
-  grep -hsE '^[0-9]+ \((nvidia-smi|{CHILD})\) D ' /proc/[0-9]*/stat | while read -r stat; do
+  grep -hsE '^[0-9]+ \((nvidia-smi|{CHILD}|{CUDA})\) D ' /proc/[0-9]*/stat | while read -r stat; do
     set -- $stat; [ "$((${{up%.*}} - ${{22}} / 100))" -le 60 ] || printf '%s\n' "$1"
   done
 }}
