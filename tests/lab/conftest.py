@@ -64,30 +64,31 @@ def each_host(request: pytest.FixtureRequest, blank: Callable[..., list[Host]]) 
     return blank(request.param)[0]
 
 
+def fleet_file(lab: Lab, place: Path, fleet: Mapping[str, Any]) -> Path:
+    """A fleet file below `place` that leads into the lab; `fleet` is what fleet.yaml holds, `defaults.ssh` and the
+    lab's package key are added."""
+    defaults = dict(fleet.get("defaults", {}))
+    config, known = str(lab.dir / "ssh_config"), str(lab.dir / "known_hosts")
+    defaults["ssh"] = {
+        "user": "ops",
+        "sudo": True,
+        "config": config,
+        "known_hosts": known,
+        **defaults.get("ssh", {}),
+    }
+    driver = dict(defaults.get("driver", {}))
+    driver["repository"] = {"key": str(lab.dir / "nvidia-key.asc"), **driver.get("repository", {})}
+    file = place / "inventory" / "fleet.yaml"
+    file.parent.mkdir(exist_ok=True)
+    data = {"version": 1, **fleet, "defaults": {**defaults, "driver": driver}}
+    file.write_text(yaml.safe_dump(json.loads(json.dumps(data))))  # no anchors for what tests share
+    return file
+
+
 @pytest.fixture
 def inventory(lab: Lab, tmp_path: Path) -> Callable[[Mapping[str, Any]], Path]:
-    """`inventory(fleet)` writes a fleet file that leads into the lab and gives its path; `fleet` is what fleet.yaml
-    holds, `defaults.ssh` and the lab's package key are added."""
-
-    def write(fleet: Mapping[str, Any]) -> Path:
-        defaults = dict(fleet.get("defaults", {}))
-        config, known = str(lab.dir / "ssh_config"), str(lab.dir / "known_hosts")
-        defaults["ssh"] = {
-            "user": "ops",
-            "sudo": True,
-            "config": config,
-            "known_hosts": known,
-            **defaults.get("ssh", {}),
-        }
-        driver = dict(defaults.get("driver", {}))
-        driver["repository"] = {"key": str(lab.dir / "nvidia-key.asc"), **driver.get("repository", {})}
-        file = tmp_path / "inventory" / "fleet.yaml"
-        file.parent.mkdir(exist_ok=True)
-        data = {"version": 1, **fleet, "defaults": {**defaults, "driver": driver}}
-        file.write_text(yaml.safe_dump(json.loads(json.dumps(data))))  # no anchors for what tests share
-        return file
-
-    return write
+    """`inventory(fleet)` writes a fleet file that leads into the lab and gives its path."""
+    return lambda fleet: fleet_file(lab, tmp_path, fleet)
 
 
 @pytest.fixture

@@ -144,7 +144,7 @@ EFFECTS = {
 }
 
 
-@pytest.mark.parametrize("name", [fault.name for fault in faults.every()])
+@pytest.mark.parametrize("name", sorted(EFFECTS))
 def test_a_fault_is_seen_and_can_be_undone(name: str, host: Host, lab: Lab) -> None:
     effect = EFFECTS[name]
     fault = faults.find(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Callable
@@ -79,7 +80,9 @@ def execute(lab: Lab, host: str, words: tuple[str, ...]) -> int:
 @click.option("--clear", is_flag=True, help="Undo: everything, all on HOST, or one FAULT.")
 @click.pass_obj
 def fault(lab: Lab, words: tuple[str, ...], listing: bool, clear: bool) -> int:
-    """Break something on purpose, for real, on a running host; or undo it."""
+    """Break something on purpose, for real, on a running host; or undo it.
+
+    FAULT is a name of --list, or the id or cause of a diagnosis rule that can be staged (ENV-002)."""
     if listing:
         for found in faults.every():
             click.echo(f"{found.name:30} {found.summary}")
@@ -155,20 +158,32 @@ def _wanted(lab: Lab, which: str | None, count: int | None) -> layout.Layout:
 
 
 def _host_and_fault(lab: Lab, words: tuple[str, ...]) -> tuple[str | None, str | None]:
-    names = {found.name for found in faults.every()}
+    words = tuple(_cause_of(word) for word in words)
+    names = {name for found in faults.every() for name in (found.name, found.cause)}
     match words:
         case ():
             return None, None
         case (one,) if one in names:
-            return None, one
+            return None, faults.find(one).name
         case (one,):
             if one in {host.name for host in lab.state().layout.hosts}:
                 return one, None
             return None, faults.find(one).name
+        case (name, host) if name in names and host in {shape.name for shape in lab.state().layout.hosts}:
+            return host, faults.find(name).name
         case (host, name):
             return lab.state().layout.host(host).name, faults.find(name).name
         case _:
             raise click.UsageError("give at most a host and a fault")
+
+
+def _cause_of(word: str) -> str:
+    """The cause of a rule that is named by its id; every other word as it is."""
+    if not re.fullmatch(r"(?i)[a-z]{2,4}-\d{3}", word):
+        return word
+    from ongpu.rules.catalogue import entry_of
+
+    return entry_of(word).rule.slug
 
 
 def _table(seen: Status) -> str:

@@ -25,7 +25,7 @@ from ongpu.plan.context import Context, Halt
 from ongpu.plan.policy import drained, require_reboot
 from ongpu.plan.resources.restart import restart_for
 from ongpu.plan.resources.unit import RELOAD
-from ongpu.plan.types import Change, Interrupts, Limits, Now, Plan, Reboot, Step
+from ongpu.plan.types import Change, Interrupts, Limits, Now, Plan, Put, Reboot, Step
 from ongpu.repair.judge import Look, confirmed, worse
 from ongpu.repair.proposal import Proposal, by_hand, proposals
 from ongpu.rules.catalogue import entry_of
@@ -141,7 +141,7 @@ def _planned(work: _Work, offer: Proposal, resource: str) -> Iterator[Change]:
 
 def _needing(work: _Work, offers: Sequence[Proposal]) -> list[Proposal]:
     """Those whose repair ends with an interruption, as things are now."""
-    todo = _plan(work.host, work.wanted)
+    todo = _plan(work.host, work.wanted) if any(offer.resources for offer in offers) else Plan()
     return [
         offer
         for offer in offers
@@ -155,7 +155,7 @@ def _finals(work: _Work, needing: Sequence[Proposal]) -> Iterator[Change]:
         return
     why = ", ".join(offer.cause for offer in needing)
     resources = {name for offer in needing for name in offer.resources}
-    todo = _plan(work.host, work.wanted)
+    todo = _plan(work.host, work.wanted) if resources else Plan()
     try:
         for blocked in todo.blocked:
             if blocked.resource in resources:
@@ -205,7 +205,8 @@ def _change(work: _Work, rule: str, change: Change) -> bool:
     """Do it, and keep what became of it."""
     cell = cell_of(work.host)
     trouble = execute(work.host, change)
-    forget(work.host)
+    if not all(isinstance(step, Put) or step is RELOAD for step in change.steps):
+        forget(work.host)  # our own files change nothing that is looked at before the restart
     work.done = True
     note_change(cell, change, done=trouble is None)
     if trouble is None:
@@ -252,6 +253,7 @@ def _state(work: _Work, offer: Proposal, after: Look, regress: str) -> tuple[Fix
 
 def _look_again(work: _Work) -> Look:
     """With the proof: the declared models are loaded as before, so that rules about loads have something to see."""
+    forget(work.host)
     prove_now(work.host, load=True)
     return Look(snapshot(work.host))
 

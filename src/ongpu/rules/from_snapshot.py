@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from ongpu.host.gpu import DeviceNodes, Gpu, KernelModule, Libraries, Nvml, PciGpu
-from ongpu.host.ollama import Api, Journal, LoadedModel, OllamaInstall, Service
+from ongpu.host.gpu import DeviceNodes, Gpu, GpuSettings, KernelModule, Libraries, Nvml, PciGpu
+from ongpu.host.ollama import Api, LoadedModel, OllamaInstall, Service
 from ongpu.host.reading import Absent, Known, Reading, Unreadable, value_or_none
 from ongpu.host.result import Unknown
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.host.system import KernelLog, Packages
 from ongpu.rules import from_driver
 from ongpu.rules.evidence import Evidence, Kind, Line
+from ongpu.rules.from_journal import journal
 from ongpu.rules.from_witnesses import witnesses
-from ongpu.rules.peel import tidy
-from ongpu.rules.recognise import bounded, kind_of
+from ongpu.rules.recognise import bounded
 
 Lines = Iterator[tuple[Kind, str]]
 _MIB = 2**20
 _DRIVER = re.compile(r"nvidia-(?:driver|dkms|kernel|open)|kmod-nvidia|akmod-nvidia|linux-modules-nvidia")
 _OF_DRIVER = re.compile(r"NVRM|nvidia")
+# NVRM: installed in this system is not supported by open / NVRM: nvidia.ko because …: a sentence on several lines
+_WRAPPED = re.compile(r"NVRM: ([a-z(][^\n]*|NVIDIA \d[^\n]*|System Processor[^\n]*)")
+_ENDS = (".", "!", ":")
+# 1795500147.346228 time=… (the journal's own stamp)
+_SECONDS = re.compile(r"(\d{9,11}\.\d{1,6}) ")
 _AT_BOOT = timedelta(minutes=10)
 # NVML's clock event reasons (nvml.h), in nvidia-smi's words.
 _REASONS = {
@@ -151,6 +156,7 @@ def _gpu(gpu: Gpu) -> Lines:
         yield "smi", f"        State                             : {value_or_none(gpu.settings.fabric)}"
     if value_or_none(info.mig):
         yield "smi", "    MIG Mode Current : Enabled"
+    yield from _settings(gpu.settings)
     used, total = value_or_none(memory.used_bytes), value_or_none(memory.total_bytes)
     if used is not None and total:
         mode = value_or_none(info.compute_mode) or "Default"
@@ -168,12 +174,32 @@ def _gpu(gpu: Gpu) -> Lines:
         yield "smi", f"GPU {info.index}: uncorrected ECC errors since start: {errors}"
 
 
+def _settings(settings: GpuSettings) -> Lines:
+    """What the driver waits for."""
+    if action := value_or_none(settings.recovery_action):
+        yield "smi", f"    GPU Recovery Action : {action}"
+    if state := value_or_none(settings.fabric):
+        yield "smi", f"    Fabric State : {state}"
+    for uuid in value_or_none(settings.mig_devices) or ():
+        yield "smi", f"  MIG instance (UUID: {uuid})"
+
+
 def _kernel_log(log: KernelLog) -> Lines:
-    """What the driver said before it was loaded last is over: a new load begins from a fresh state."""
+    """What the driver said before it was loaded last is over: a new load begins from a fresh state. Sentences that the
+    driver wraps stand on one line, as they are read."""
+    held = ""
     for line in log.lines:
-        over = log.module_loaded_at and line.at and line.at < log.module_loaded_at and _OF_DRIVER.match(line.text)
-        if not over:
-            yield "kernel", line.text
+        if log.module_loaded_at and line.at and line.at < log.module_loaded_at and _OF_DRIVER.match(line.text):
+            continue
+        rest = _WRAPPED.match(line.text)
+        if held and rest and not held.endswith(_ENDS) and len(held) < 600:
+            held = f"{held} {rest[1]}"
+            continue
+        if held:
+            yield "kernel", held
+        held = line.text
+    if held:
+        yield "kernel", held
 
 
 def _ollama(install: OllamaInstall) -> Lines:
@@ -216,12 +242,6 @@ def _row(model: LoadedModel) -> str:
     return f"{model.name}    {model.digest[:12] or '0' * 12}    {model.size_bytes / 1e9:.1f} GB    {where}{context}"
 
 
-def _journal(journal: Journal) -> Lines:
-    for raw in journal.lines:
-        if line := tidy(raw):
-            yield kind_of(line, "log"), line
-
-
 def _started_too_early(snapshot: HostSnapshot) -> Line | None:
     """The server's log of this start shows no GPU, the driver shows one now, and was loaded after it was started."""
     journal, nvml = value_or_none(snapshot.journal), value_or_none(snapshot.nvml)
@@ -238,17 +258,21 @@ def _started_too_early(snapshot: HostSnapshot) -> Line | None:
 
 
 def _driver_was_later(snapshot: HostSnapshot) -> bool:
-    """By the kernel's word; where that line is gone, a service that was started right at boot may have been too
-    early, one that was started later was not."""
+    """By the kernel's word. Where that line is gone: a service of the boot, on a host that has been up for longer."""
     service, system = value_or_none(snapshot.service), value_or_none(snapshot.system)
-    log = value_or_none(snapshot.kernel_log)
+    log, journal = value_or_none(snapshot.kernel_log), value_or_none(snapshot.journal)
     started = value_or_none(service.started_at) if service else None
-    booted = value_or_none(system.booted_at) if system else None
     if started is None:
         return True
     if log and log.module_loaded_at:
-        return log.module_loaded_at >= started
-    return booted is None or started - booted <= _AT_BOOT
+        # systemd tells whole seconds, the first line of the service's journal says it exactly.
+        first = _SECONDS.match(journal.lines[0]) if journal and journal.lines and not journal.truncated else None
+        exact = datetime.fromtimestamp(float(first[1]), UTC) if first else started + timedelta(seconds=1)
+        return log.module_loaded_at > exact
+    booted = value_or_none(system.booted_at) if system else None
+    if system is None or booted is None:
+        return True
+    return started - booted <= _AT_BOOT < system.clock - booted
 
 
 def _not_built(snapshot: HostSnapshot) -> Line | None:
@@ -265,7 +289,7 @@ def _not_built(snapshot: HostSnapshot) -> Line | None:
 
 _SECTIONS: dict[str, Callable[..., Lines]] = {
     "pci": _pci, "module": _module, "libraries": _libraries, "packages": _packages, "nodes": _nodes, "nvml": _nvml,
-    "kernel_log": _kernel_log, "ollama": _ollama, "service": _service, "api": _api, "journal": _journal,
+    "kernel_log": _kernel_log, "ollama": _ollama, "service": _service, "api": _api, "journal": journal,
     "secure_boot": from_driver.secure_boot, "kernels": from_driver.kernels, "modprobe": from_driver.modprobe,
     "use": from_driver.use, "fabric": from_driver.fabric, "platform": from_driver.nothing,
     "installers": from_driver.nothing, "cuda": from_driver.cuda,

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from ongpu_lab.faults.base import Fault, Target
-from ongpu_lab.faults.catalogue import active, apply, clear, every, find, forget, started
+from ongpu_lab.faults.catalogue import active, apply, clear, every, find, forget, note, started
 
-__all__ = ["Fault", "Target", "active", "apply", "clear", "every", "find", "forget", "started"]
+__all__ = ["Fault", "Target", "active", "apply", "clear", "every", "find", "forget", "note", "started"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ongpu_lab.faults.base import Target
 
 UNIT = "ollama.service"
+_NO_WAIT = f"/run/systemd/system/{UNIT}.d/99-lab.conf"
 KNOBS = "/etc/ongpu-lab/ollama.ini"  # see ongpu_lab.ollama.standin.lab.Knobs
 # The socket is open before Ollama has looked for GPUs; it answers only afterwards.
 _WAIT_FOR_API = """
@@ -49,6 +50,14 @@ def remove_drop_in(target: Target, name: str) -> None:
 def restart(target: Target) -> None:
     """Restart it if it runs, and wait until it answers."""
     target.sh(_RESTART)
+
+
+def restart_at_once(target: Target) -> None:
+    """The same, also if it is down, as on a host where nothing waits for the driver at its start."""
+    require(target)
+    target.write(_NO_WAIT, "[Service]\nExecStartPre=\n")
+    target.sh(f"systemctl daemon-reload\nsystemctl restart {UNIT}\n{_WAIT_FOR_API}")
+    target.sh(f"rm -f {_NO_WAIT}\nsystemctl daemon-reload")
 
 
 def knob(target: Target, section: str, key: str, value: str | None) -> None:

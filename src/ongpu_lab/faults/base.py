@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Fault:
     """`name` is the file's, with dashes; `summary` and `help` come from its docstring. One `of_lab` has no host; one
-    that `ends_with_start` is over when its host is started."""
+    that `ends_with_start` is over when its host is started. `cause` is the diagnosis rule that it makes fire; most are
+    named after it."""
 
     name: str
+    cause: str
     summary: str
     help: str
     of_lab: bool

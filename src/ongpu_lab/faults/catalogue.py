@@ -38,6 +38,7 @@ def _load(name: str) -> Fault:
     summary = text.partition("\n")[0].rstrip(".")
     return Fault(
         name=name.replace("_", "-"),
+        cause=getattr(module, "CAUSE", name.replace("_", "-")),
         summary=summary,
         help=text,
         of_lab=getattr(module, "OF_LAB", False),
@@ -48,8 +49,8 @@ def _load(name: str) -> Fault:
 
 
 def find(name: str) -> Fault:
-    """Raises LabError with the nearest name."""
-    faults = {fault.name: fault for fault in every()}
+    """By its name or its cause. Raises LabError with the nearest name."""
+    faults = {fault.cause: fault for fault in every()} | {fault.name: fault for fault in every()}
     if name in faults:
         return faults[name]
     near = get_close_matches(name, faults, n=1)
@@ -72,11 +73,16 @@ def apply(lab: Lab, fault: Fault, host: str | None) -> str:
     """The host it was applied to (empty: the lab). It is noted first: a fault that fails half-way can be cleared."""
     lab.state()  # or there is no lab
     target = Target(lab, _where(lab, fault, host))
-    now = active(lab)
-    if (fault.name, target.host) not in now:
-        _note(lab, [*now, (fault.name, target.host)])
+    note(lab, fault.name, target.host)
     fault.apply(target)
     return target.host
+
+
+def note(lab: Lab, name: str, host: str) -> None:
+    """From now on it is active."""
+    now = active(lab)
+    if (name, host) not in now:
+        _note(lab, [*now, (name, host)])
 
 
 def clear(lab: Lab, name: str | None = None, host: str | None = None) -> Active:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ongpu_lab.faults import _service
 from ongpu_lab.faults.base import Target
 
+CAUSE = "llama-arg-override"
 _NAME = "91-moe"
 
 

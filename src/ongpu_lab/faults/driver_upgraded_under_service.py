@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ongpu_lab.faults.base import Target
 
+CAUSE = "driver-library-mismatch"
 _BEFORE = "/etc/ongpu-lab/driver-before"
 _INSTALL = (
     "DEBIAN_FRONTEND=noninteractive apt-get -qq -y --allow-downgrades --allow-change-held-packages "

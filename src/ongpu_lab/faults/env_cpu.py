@@ -5,6 +5,7 @@ from __future__ import annotations
 from ongpu_lab.faults import _service
 from ongpu_lab.faults.base import Target
 
+CAUSE = "cuda-visible-devices-hides-gpu"
 _NAME = "90-local"
 
 

@@ -15,12 +15,14 @@ from ongpu.probe.values import to_float, to_int, to_time
 FIRST, LAST = 150, 350  # of a flood: the first Xid of a burst is the cause, the last lines are the present state
 
 # The driver (NVRM, nvidia-uvm, nvidia-nvswitch3: SXid), its firmware, other owners of the GPU, refused modules, PCI
-# windows that are too small, and processes of Ollama that the kernel killed. NVIDIA/open-gpu-kernel-modules
-# (kernel-open/nvidia/nv.c, src/nvidia/.../osapi.c); Linux (kernel/module/signing.c, drivers/pci/setup-res.c).
+# windows that are too small, the machine's sleep (after which CUDA may fail), and processes of Ollama that the kernel
+# killed. NVIDIA/open-gpu-kernel-modules (kernel-open/nvidia/nv.c, src/nvidia/.../osapi.c); Linux
+# (kernel/module/signing.c, drivers/pci/setup-res.c, kernel/power/suspend.c).
 KEEP = (
     r"NVRM|[Nn][Vv][Ii][Dd][Ii][Aa]|nouveau|nova_core|vfio-pci|[Xx]id \(|[Mm]odule verification failed"
     r"|[Ll]oading of .* is rejected|Lockdown: (modprobe|insmod)|BAR [0-9]+.*(no space|failed to assign|can.t assign)"
-    r"|AER: .*([Uu]ncorrect|[Ff]atal)|Killed process [0-9]+ \((ollama|llama)|(ollama|llama-server)[^ ]*\[[0-9]+\]"
+    r"|PM: (suspend|hibernation).* (entry|exit)|AER: .*([Uu]ncorrect|[Ff]atal)"
+    r"|Killed process [0-9]+ \((ollama|llama)|(ollama|llama-server)[^ ]*\[[0-9]+\]"
 )
 
 # awk counts all lines, so that an empty answer tells "nothing about GPUs" from "no kernel log here". Its exit code

@@ -11,6 +11,7 @@ References: Ollama ml/device.go (flash attention by device).
 
 from __future__ import annotations
 
+from ongpu.rules.action import Unset, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import placement, settings
 from ongpu.rules.rule import Hit, Rule, proven
@@ -37,6 +38,7 @@ RULE = Rule(
         "env",
         "log",
     ),
+    repair=always(Unset(("OLLAMA_FLASH_ATTENTION",))),
     fires=("OLLAMA_FLASH_ATTENTION=0\nload_tensors: offloaded 28/33 layers to GPU",),
     quiet=("OLLAMA_FLASH_ATTENTION=1\nload_tensors: offloaded 28/33 layers to GPU",),
     unknown=("docker run ollama/ollama",),

@@ -13,6 +13,7 @@ References: Recorded with Ollama 0.33 (`foo`, and q8_0 with flash attention off)
 
 from __future__ import annotations
 
+from ongpu.rules.action import Action, Unset
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import gpus, settings
 from ongpu.rules.rule import Hit, Rule, likely, proven
@@ -45,6 +46,13 @@ def check(seen: Evidence) -> Hit | None:
     return None
 
 
+def _repair(seen: Evidence) -> tuple[Action, ...]:
+    """A type that no runner knows goes; with a known one it is flash attention that has to come back."""
+    kind = settings.environment(seen).get("OLLAMA_KV_CACHE_TYPE")
+    known = kind is not None and kind.value.lower() in _TYPES
+    return (Unset(("OLLAMA_FLASH_ATTENTION" if known else "OLLAMA_KV_CACHE_TYPE",)),)
+
+
 RULE = Rule(
     id="CALL-010",
     slug="kv-cache-type-rejected",
@@ -58,6 +66,7 @@ RULE = Rule(
         "sudo systemctl edit ollama   # [Service] Environment=OLLAMA_KV_CACHE_TYPE=q8_0",
         "sudo systemctl restart ollama",
     ),
+    repair=_repair,
     fires=(
         "llama_init_from_model: quantized V cache was requested, but this requires Flash Attention",
         "OLLAMA_KV_CACHE_TYPE=q8\nollama version is 0.31.1",

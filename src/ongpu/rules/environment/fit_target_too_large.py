@@ -11,6 +11,7 @@ References: llama.cpp common/fit.cpp; measured with Ollama 0.33: 1500 of 2048 Mi
 
 from __future__ import annotations
 
+from ongpu.rules.action import Unset, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import placement, settings
 from ongpu.rules.rule import Hit, Rule, likely, proven
@@ -55,6 +56,7 @@ RULE = Rule(
         "sudo systemctl edit ollama   # [Service] Environment=LLAMA_ARG_FIT_TARGET=512",
         "sudo systemctl restart ollama",
     ),
+    repair=always(Unset(("LLAMA_ARG_FIT_TARGET",))),
     fires=(
         "LLAMA_ARG_FIT_TARGET=4096\ncommon_params_fit_impl: cannot meet free memory target of 4096 MiB, need to reduce device memory by 2100 MiB\nload_tensors: offloaded 20/33 layers to GPU",
     ),

@@ -11,6 +11,7 @@ References: Measured with Ollama 0.33 (1.9 of 2 GiB reserved: every layer still 
 
 from __future__ import annotations
 
+from ongpu.rules.action import Unset, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import gpus, settings
 from ongpu.rules.rule import Hit, Rule, proven
@@ -40,6 +41,7 @@ RULE = Rule(
         "env",
         "log",
     ),
+    repair=always(Unset(("OLLAMA_GPU_OVERHEAD",))),
     fires=("OLLAMA_GPU_OVERHEAD=2147483648\nollama version is 0.31.1",),
     quiet=(
         "OLLAMA_GPU_OVERHEAD=2147483648\nollama version is 0.12.3",

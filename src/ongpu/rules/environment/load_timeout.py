@@ -13,6 +13,7 @@ References: Ollama llm/server.go and llm/llama_server.go; OLLAMA_LOAD_TIMEOUT.
 
 from __future__ import annotations
 
+from ongpu.rules.action import Assign, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.rule import Hit, Rule, proven
 
@@ -37,6 +38,7 @@ RULE = Rule(
         "sudo systemctl edit ollama   # [Service] Environment=OLLAMA_LOAD_TIMEOUT=15m",
         "sudo systemctl restart ollama",
     ),
+    repair=always(Assign("OLLAMA_LOAD_TIMEOUT", "15m")),
     fires=(
         "Error: timed out waiting for llama runner to start - progress 1.00 - ",
         'level=ERROR msg="error loading llama server" error="timed out waiting for llama-server to start - "',

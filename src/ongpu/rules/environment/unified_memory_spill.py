@@ -12,6 +12,7 @@ References: ggml-cuda and ggml-vulkan; measured: GGML_VK_PREFER_HOST_MEMORY=1 is
 
 from __future__ import annotations
 
+from ongpu.rules.action import Unset, always
 from ongpu.rules.evidence import Evidence
 from ongpu.rules.facts import settings
 from ongpu.rules.rule import Hit, Rule, proven
@@ -35,6 +36,7 @@ RULE = Rule(
     check=check,
     needs=("env",),
     explains=("hidden-cpu-work",),
+    repair=always(Unset(_NAMES)),
     fires=(
         "GGML_CUDA_ENABLE_UNIFIED_MEMORY=1",
         'Environment="GGML_VK_PREFER_HOST_MEMORY=1"',

@@ -12,6 +12,7 @@ References: lspci -d 10de: against nvidia-smi -L; /proc/driver/nvidia/gpus/*/inf
 
 from __future__ import annotations
 
+from ongpu.rules.action import Reboot, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import gpus
 from ongpu.rules.rule import Hit, Rule, likely, proven
@@ -44,6 +45,7 @@ RULE = Rule(
         "system",
         "smi",
     ),
+    repair=always(Reboot()),
     fires=(
         "01:00.0 3D controller: NVIDIA Corporation Device 2330 (rev a1)\n41:00.0 3D controller: NVIDIA Corporation Device 2330 (rev a1)\nGPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-00000001-aaaa-bbbb-cccc-000000000001)",
     ),

@@ -13,6 +13,7 @@ References: NVIDIA Fabric Manager user guide (SXid errors).
 
 from __future__ import annotations
 
+from ongpu.rules.action import Reboot, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
@@ -40,6 +41,7 @@ RULE = Rule(
         "fabric-manager-not-running",
         "xid-error",
     ),
+    repair=always(Reboot()),
     fires=("nvidia-nvswitch0: SXid (PCI:0000:07:00.0): 20034, Fatal, Link 30 LTSSM Fault Up",),
     quiet=("nvidia-nvswitch3: SXid (PCI:0000:05:00.0): 12028, Non-fatal, Link 32 egress non-posted PRIV error",),
     unknown=("OLLAMA_HOST=0.0.0.0",),

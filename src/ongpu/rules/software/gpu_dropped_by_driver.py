@@ -12,6 +12,7 @@ References: NVRM messages in kernel-open/nvidia/nv.c; NVIDIA's supported-gpus.js
 
 from __future__ import annotations
 
+from ongpu.rules.action import DRIVER, Restart, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.rule import Hit, Rule, proven
 
@@ -40,6 +41,7 @@ RULE = Rule(
         "gpu-init-failed-bios",
         "gpu-missing-from-driver",
     ),
+    repair=always(DRIVER, Restart()),
     fires=(
         "NVRM: The NVIDIA GeForce GT 710 GPU installed in this system is\nNVRM:  supported through the NVIDIA 470.xx Legacy drivers. Please\nNVRM:  visit http://www.nvidia.com/object/unix.html for more",
         "NVRM: The NVIDIA GPU 0000:01:00.0 (PCI ID: 10de:1b80)\nNVRM: installed in this system is not supported by the NVIDIA 590.44.01 driver release.",

@@ -11,6 +11,7 @@ References: /lib/firmware/nvidia/VERSION/gsp_*.bin; NVRM messages in the kernel 
 
 from __future__ import annotations
 
+from ongpu.rules.action import DRIVER, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.rule import Hit, Rule, proven
 
@@ -36,6 +37,7 @@ RULE = Rule(
         "driver-regression",
         "driver-not-running",
     ),
+    repair=always(DRIVER),
     fires=(
         "nvidia 0000:01:00.0: Direct firmware load for nvidia/570.86.15/gsp_ga10x.bin failed with error -2\nNVRM: RmInitAdapter: Cannot initialize GSP firmware RM",
     ),

@@ -12,6 +12,7 @@ References: NVRM messages in kernel-open/nvidia/nv.c; NVIDIA driver installation
 
 from __future__ import annotations
 
+from ongpu.rules.action import DRIVER, Restart, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.rule import Hit, Rule, proven
 
@@ -41,6 +42,7 @@ RULE = Rule(
         "gpu-init-failed-bios",
         "gpu-missing-from-driver",
     ),
+    repair=always(DRIVER, Restart()),
     fires=(
         "NVRM: The NVIDIA GPU 0000:01:00.0 (PCI ID: 10de:1b80)\nNVRM: installed in this system is not supported by open nvidia.ko because it does not include the required GPU System Processor (GSP)",
         "NVRM: The NVIDIA GPU 0000:01:00.0 (PCI ID: 10de:2b85)\nNVRM: installed in this system requires use of the NVIDIA open kernel modules.",

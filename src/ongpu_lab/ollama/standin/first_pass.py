@@ -23,10 +23,9 @@ DEVICE = re.compile(r"^\s+(\w+?)(\d+): (.+) \((\d+) MiB, (\d+) MiB free\)$", re.
 _ARCHS = re.compile(r"ARCHS = ([\d,]+)")
 
 
-def first_pass(
-    directory: Path | None, extra: dict[str, str] | None = None, timeout: float = FIRST_TIMEOUT
-) -> list[Device]:
+def first_pass(directory: Path | None, extra: dict[str, str] | None = None, timeout: float = 0.0) -> list[Device]:
     """One directory: three children, their answers put together."""
+    timeout = timeout or lab.Knobs().number("discovery", "timeout") or FIRST_TIMEOUT
     start = time.monotonic()
     base = layout.library_dir()
     lib_dirs = [str(base), *([str(directory)] if directory else [])]

@@ -59,6 +59,8 @@ const char *lab_fabric(const struct lab_gpu *gpu);
 
 /* 1 and the version of the loaded kernel module, or 0. */
 int lab_module_version(char *version, size_t size);
+/* The code that the loaded modules answer with, from the file module/NAME; 0 without one. Unloading ends it. */
+int lab_module_fault(const char *name);
 int lab_uvm_loaded(void);
 
 /* 0 if the caller may open /dev/NAME, else the errno. A missing node is made, by nvidia-modprobe unless for root. */

@@ -51,6 +51,18 @@ int lab_uvm_loaded(void)
     return access(path, F_OK) == 0;
 }
 
+int lab_module_fault(const char *name)
+{
+    char path[256], text[16] = "";
+    snprintf(path, sizeof path, "%s/module/%s", lab_run_dir(), name);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return 0;
+    int code = fgets(text, sizeof text, file) ? atoi(text) : 0;
+    fclose(file);
+    return code;
+}
+
 static void run(char *const arguments[])
 {
     pid_t child;

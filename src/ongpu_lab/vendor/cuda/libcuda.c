@@ -119,6 +119,8 @@ CUDA_API cuInit(unsigned flags)
     const char *injected = lab_get("driver", "error.cuInit", 0);
     if (injected && atoi(injected))
         return atoi(injected);
+    if (lab_module_fault("cuinit"))
+        return lab_module_fault("cuinit");
     if (lab_node("nvidiactl", 255))
         return NO_DEVICE;
     select_devices();

@@ -38,7 +38,7 @@ for argument; do
     echo $((count - 1)) >"$loaded/nvidia/refcnt"
   fi
   if [ "$name" = nvidia_uvm ]; then
-    rm -f "$run/module/uvm" /dev/nvidia-uvm /dev/nvidia-uvm-tools
+    rm -f "$run/module/uvm" "$run/module/cuinit" /dev/nvidia-uvm /dev/nvidia-uvm-tools
     say 6 "nvidia-uvm: Unloaded the UVM driver."
   fi
   rm -rf "${loaded:?}/$name"

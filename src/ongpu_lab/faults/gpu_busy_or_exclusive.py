@@ -1,0 +1,14 @@
+"""The GPU is in compute mode Exclusive_Process."""
+
+from __future__ import annotations
+
+from ongpu_lab.faults import _gpu
+from ongpu_lab.faults.base import Target
+
+
+def apply(target: Target) -> None:
+    _gpu.put(target, compute_mode="3")
+
+
+def clear(target: Target) -> None:
+    _gpu.take_back(target, "compute_mode")

@@ -1,0 +1,153 @@
+"""Every cause that can be staged: `ongpu diagnose` names it first, `ongpu fix` repairs it or prints what to do, and the
+same look says afterwards that the host is healthy. Three hosts at a time, each with a cause of its own, by the real
+command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from ongpu_lab import faults
+from ongpu_lab.lab import Lab
+from tests.lab.causes import BY_HAND, REPAIRED
+from tests.lab.conftest import HOSTS
+from tests.lab.fleets import Controller, fleet
+from tests.lab.machines import Host
+
+pytestmark = pytest.mark.lab
+
+MODEL = {"models": {"llama3.2:3b": {"context": 8192}}}
+FLEET = fleet(
+    dict.fromkeys(HOSTS, MODEL), driver={"branch": "580", "reboot": "window"}, service={"drain": "20s"}
+) | {"rollout": {"max_failures": "100%"}}  # fmt: skip
+_FORGET = """
+rm -f /etc/systemd/system/ollama.service.d/zz-ongpu-fix.conf /etc/modprobe.d/ongpu-nvidia.conf
+systemctl daemon-reload
+systemctl --quiet is-active ollama.service && ! systemctl show ollama -p NeedDaemonReload | grep -q yes || :
+"""
+NAMES = {fault.cause: fault.name for fault in faults.every()}
+
+
+class Ward:
+    """Three configured hosts, and what is done to them."""
+
+    def __init__(self, lab: Lab, on: Controller) -> None:
+        self.lab, self.on = lab, on
+        self.hosts = [Host(lab, name) for name in HOSTS]
+
+    def at_once(self, work: Callable[[Host, str], None], causes: dict[str, str]) -> None:
+        """Work on each host, side by side."""
+        with ThreadPoolExecutor() as pool:
+            for done in [pool.submit(work, host, causes[host.name]) for host in self.hosts if host.name in causes]:
+                done.result()
+
+    def stage(self, causes: dict[str, str]) -> None:
+        for host, cause in causes.items():  # what is active is noted in one file
+            faults.note(self.lab, NAMES[cause], host)
+        self.at_once(lambda host, cause: faults.find(cause).apply(faults.Target(self.lab, host.name)), causes)
+
+    def take_back(self, causes: dict[str, str]) -> None:
+        self.at_once(lambda host, cause: faults.find(cause).clear(faults.Target(self.lab, host.name)), causes)
+        for host in causes:
+            faults.forget(self.lab, host)
+
+    def discharge(self, host: Host, cause: str) -> None:
+        """The host as it was before, without what a fix left."""
+        if host.run("test -e /etc/systemd/system/ollama.service.d/zz-ongpu-fix.conf").returncode == 0:
+            host.out(_FORGET + "systemctl restart ollama.service")
+        host.run("rm -f /etc/modprobe.d/ongpu-nvidia.conf")
+
+    def diagnosed(self, *names: str) -> dict[str, dict[str, Any]]:
+        return self._report("diagnose", *names)
+
+    def fixed(self, *words: str) -> dict[str, dict[str, Any]]:
+        return self._report("fix", *words)
+
+    def _report(self, *words: str) -> dict[str, dict[str, Any]]:
+        import json
+
+        done = self.on.ongpu(*words, "--format", "json")
+        assert done.returncode in (0, 2, 3, 4), done.stderr
+        assert "Traceback" not in done.stderr
+        return {host["host"]: host for host in json.loads(done.stdout)["hosts"]}
+
+
+@pytest.fixture(scope="module")
+def ward(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Ward:
+    """Three hosts that serve a model, on both distributions."""
+    from tests.lab.conftest import fleet_file
+
+    faults.clear(lab, host="")
+    for name in HOSTS:
+        Host(lab, name).reset()
+    made = Ward(lab, Controller(fleet_file(lab, tmp_path_factory.mktemp("ward"), FLEET)))
+    made.on.report("apply", "-y")
+    for host in made.hosts:
+        host.out(r"printf '[generation]\npace = no\n' >/etc/ongpu-lab/ollama.ini")
+    return made
+
+
+def rounds(causes: list[str]) -> list[Any]:
+    threes = [causes[at : at + len(HOSTS)] for at in range(0, len(causes), len(HOSTS))]
+    return [pytest.param(dict(zip(HOSTS, three, strict=False)), id="+".join(three)) for three in threes]
+
+
+@pytest.mark.parametrize("causes", rounds(REPAIRED.split()))
+def test_a_cause_is_named_repaired_and_confirmed(ward: Ward, causes: dict[str, str]) -> None:
+    ward.stage(causes)
+    try:
+        seen = ward.diagnosed(*causes)
+        assert {host: seen[host]["findings"][0]["cause"] for host in causes} == causes
+        by_name = [cause for cause in causes.values() if cause == "gpu-overhead-without-effect"]  # informational
+        rules = list(causes.values()) if by_name else []
+        done = ward.fixed(*rules, *causes, "--allow", "reboot")
+        states = {host: {fix["cause"]: fix["state"] for fix in done[host]["fixes"]} for host in causes}
+        assert {host: states[host].get(cause) for host, cause in causes.items()} == dict.fromkeys(causes, "fixed"), done
+        for host in causes:
+            assert done[host]["verdict"] == "ok", done[host]
+            assert done[host]["findings"] == [], done[host]
+            assert [model["verdict"] for model in done[host]["models"]] == ["verified"], done[host]
+    finally:
+        ward.take_back(causes)
+        ward.at_once(ward.discharge, causes)
+
+
+@pytest.mark.parametrize("causes", rounds(list(BY_HAND)))
+def test_a_cause_is_named_and_the_way_out_is_printed(ward: Ward, causes: dict[str, str]) -> None:
+    ward.stage(causes)
+    try:
+        seen = ward.diagnosed(*causes)
+        assert {host: seen[host]["findings"][0]["cause"] for host in causes} == causes
+        done = ward.fixed(*causes.values(), *causes, "--allow", "reboot")
+        for host, cause in causes.items():
+            (fix,) = [fix for fix in done[host]["fixes"] if fix["cause"] == cause]
+            assert fix["state"] in ("manual", "failed", "failing"), fix
+            assert BY_HAND[cause].printed in " ".join([fix["summary"], *fix["commands"]]), fix
+            assert done[host]["verdict"] in ("findings", "failed"), done[host]
+            if commands := BY_HAND[cause].commands:
+                ward.hosts[HOSTS.index(host)].out(commands)
+    finally:
+        ward.take_back(causes)
+        ward.at_once(ward.discharge, causes)
+    after = ward.diagnosed(*causes)
+    assert {host: after[host]["findings"] for host in causes} == {host: [] for host in causes}
+
+
+def test_several_causes_at_once_are_all_named(ward: Ward) -> None:
+    together = {
+        "lab1": ["thermal-throttle", "llama-arg-override"],
+        "lab2": ["ecc-error", "slurm-rocr-visible-devices", "pcie-link-degraded"],
+        "lab3": ["gpu-busy-or-exclusive", "cuda-visible-devices-hides-gpu", "ecc-error"],
+    }
+    for number in range(3):
+        ward.stage({host: causes[number] for host, causes in together.items() if len(causes) > number})
+    try:
+        seen = ward.diagnosed(*together)
+        for host, causes in together.items():
+            assert {finding["cause"] for finding in seen[host]["findings"]} == set(causes), seen[host]
+    finally:
+        for number in range(3):
+            ward.take_back({host: causes[number] for host, causes in together.items() if len(causes) > number})
