@@ -112,3 +112,16 @@ def _a_kernel_that_dkms_cannot_build_for(both: Obstacles) -> None:
     for record in both.on().report("plan", expect=2).values():
         assert "boots next, and the driver 580.95.05 does not build for it" in record["summary"], record
     assert both.out("dpkg --audit") == ["", ""]
+
+
+def test_a_driver_by_nvidia_s_own_installer(host: Host, controller: Callable[..., Controller]) -> None:
+    """Refused, or replaced where that is declared: by a reload, as any other driver."""
+    one = Obstacles([host], controller)
+    one.fault("driver-by-run-file")
+    one.stops(one.on(), "was not installed from NVIDIA's packages", "declare driver: {replace: true}", "--silent")
+    boot = host.boot_id()
+    one.serves(one.on(replace=True))
+    assert host.out("cat /sys/module/nvidia/version").startswith("580.")
+    assert host.boot_id() == boot
+    assert host.run("ls /usr/bin/nvidia-uninstall").returncode != 0
+    assert one.on(replace=True).report("plan")[host.name]["verdict"] == "ok"

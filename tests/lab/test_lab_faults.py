@@ -107,6 +107,9 @@ EFFECTS = {
         with_driver, shell("nvidia-smi --query-compute-apps=name --format=csv,noheader"), "trainer", ""
     ),
     "module-held": Effect(with_driver, shell(f"{RELOAD} >/dev/null 2>&1; echo $?"), "1", "0"),
+    "driver-by-run-file": Effect(
+        blank, shell("nvidia-smi --query-gpu=driver_version --format=csv,noheader"), "570.195.03", ""
+    ),
     "nouveau": Effect(blank, shell("readlink /sys/bus/pci/devices/0000:01:00.0/driver"), "../../drivers/nouveau", ""),
     "secure-boot": Effect(
         with_driver,

@@ -76,7 +76,7 @@ def converge(host: World, declared: HostSpec, at: datetime = TUESDAY) -> None:
 
 def driver_by_hand(version: str = "550.54.14", **attributes: Any) -> World:
     """A .run installation: a loaded module without packages."""
-    return World(loaded=version, uvm=True, **attributes)
+    return World(loaded=version, uvm=True, runfile=True, **attributes)
 
 
 def installed_by_script(version: str = "0.31.2", **attributes: Any) -> World:

@@ -208,7 +208,7 @@ def test_what_cannot_be_read_never_leads_to_a_change(host: World, declared: Host
 NOT_NEEDED = {
     "libraries", "nodes", "kernel_log", "journal", "nvml", "pci", "modprobe", "secure_boot", "use",
     "watch",
-    "platform", "fabric", "installers", "cuda",
+    "platform", "fabric", "cuda",
 }  # fmt: skip
 
 

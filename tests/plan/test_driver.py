@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -75,6 +76,19 @@ def test_a_client_that_is_not_ours_leaves_only_a_reboot() -> None:
     assert (host.loaded, host.boots) == ("580.95.05", 2)
 
 
+@pytest.mark.parametrize(
+    ("attributes", "why"),
+    [
+        ({"recovery": "Reboot"}, "GPU 0000:01:00.0 asks for a reboot"),
+        ({"console": True}, "the host's console is on the GPU"),
+    ],
+)
+def test_what_else_only_a_reboot_mends(attributes: dict[str, Any], why: str) -> None:
+    (blocked,) = planned(configured_host(OLD, **attributes)).of("switch").blocked
+    assert f"this needs a reboot ({why})" in blocked.why
+    assert not planned(configured_host(OLD, recovery="Reset")).of("switch").blocked
+
+
 def test_a_reload_that_fails_is_followed_by_a_reboot_only_where_one_is_allowed() -> None:
     host = configured_host(OLD, holds=True)
     assert run(host, spec()) == "killed"
@@ -135,7 +149,27 @@ def test_one_that_came_by_hand_is_left_alone_or_refused() -> None:
     assert not planned(driver_by_hand("580.95.05")).of("repository").changes
     (blocked,) = planned(driver_by_hand("550.54.14")).of("driver").blocked
     assert "driver 550.54.14 is loaded but was not installed from NVIDIA's packages" in blocked.why
-    assert "nvidia-uninstall" in blocked.why
+    assert "declare driver: {replace: true} to have it replaced" in blocked.why
+    assert "`/usr/bin/nvidia-uninstall --silent`" in blocked.why
+
+
+def test_one_that_came_by_hand_is_replaced_where_that_is_declared() -> None:
+    host, declared = driver_by_hand("550.54.14"), spec(driver={"replace": True})
+    (late,) = planned(host, declared).of("switch").deferred
+    assert late.may_interrupt is Interrupts.RESTART
+    for change in planned(host, declared).of("repository").changes:
+        host.apply(change)
+    (change,) = planned(host, declared).of("switch").changes
+    assert "the one by NVIDIA's .run installer is removed first, and cannot be put back" in change.summary
+    assert run(host, declared) == ""
+    assert (host.loaded, host.runfile) == ("580.95.05", False)
+
+
+def test_a_mixture_of_both_is_refused_with_the_way_out() -> None:
+    for declared in (spec(), spec(driver={"replace": True})):
+        (blocked,) = planned(configured_host(runfile=True), declared).of("driver").blocked
+        assert blocked.kind == "unsupported"
+        assert "run `/usr/bin/nvidia-uninstall --silent`, then install the driver's packages again" in blocked.why
 
 
 def test_half_installed_packages_are_finished() -> None:

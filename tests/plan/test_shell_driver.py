@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,21 @@ def test_a_failed_upgrade_puts_the_old_driver_back(host: Bench) -> None:
     assert said.reason.startswith("Error! Bad return status for module build")
     assert said.reason.endswith("; the previous driver was put back")
     assert "nvidia-driver-cuda=570.10-1" in real_installations(host)[-1].split()
+
+
+def test_a_driver_by_the_run_installer_goes_once_the_packages_are_here(host: Bench) -> None:
+    uninstaller = host.place / "programs/nvidia-uninstall"
+    host.fake("nvidia-uninstall", f"cat {host.place}/calls.apt-get >{host.place}/before")
+    what = dataclasses.replace(INSTALL, uninstaller=str(uninstaller))
+    assert host.run(APT.install(what)) == Said(0, "")
+    assert host.calls("nvidia-uninstall") == ["--silent"]
+    assert "--download-only" in (host.place / "before").read_text().splitlines()[-1]
+    host.fake("nvidia-uninstall", "echo 'ERROR: it is in use'; exit 1")
+    said = host.run(APT.install(what))
+    assert (said.code, said.reason) == (1, f"{uninstaller} failed: ERROR: it is in use")
+    apt(host, real="echo 'E: Unable to connect'; exit 100")
+    said = host.run(APT.install(what))
+    assert (said.code, said.reason) == (1, "E: Unable to connect; nothing was changed")
 
 
 def test_a_full_disk_while_installing_is_the_reason(host: Bench) -> None:

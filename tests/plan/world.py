@@ -23,6 +23,7 @@ from ongpu.host.gpu import (
     GpuMemory,
     GpuPerformance,
     GpuProcess,
+    GpuSettings,
     KernelModule,
     Libraries,
     Library,
@@ -43,6 +44,7 @@ from ongpu.host.ollama import (
     Runner,
     Service,
 )
+from ongpu.host.platform import Installers, RunFile
 from ongpu.host.reading import Absent, Known, Reading, Unreadable
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.host.system import KernelLine, KernelLog, ManagedFile, ManagedFiles, Package, Packages, System
@@ -123,6 +125,8 @@ class World:
     stubborn: bool = False  # whatever one does, nouveau has the GPU after a reboot
     holds: bool = False  # a client that nobody saw holds the module
     clients: tuple[GpuProcess, ...] = ()  # of others
+    runfile: bool = False
+    recovery: str = "None"  # what the driver asks for
     console: bool = False  # on the GPU
     next_kernel: str = ""
     built_for_next: str = ""  # the driver's version
@@ -148,6 +152,9 @@ class World:
             "service": Known(self._service(), "systemctl show"),
             "api": self._api(),
             "journal": Known(Journal(lines=self.journal, truncated=False, suppressed=0), "journalctl"),
+            "installers": Known(
+                Installers(automatic=Known((), "apt-config"), runfile=self._runfile()), "/usr/bin/nvidia-uninstall"
+            ),
             "use": Known(self._use(), "/proc/*/fd"),
             "kernels": Known(self._kernels(), "/lib/modules"),
             "secure_boot": Known(self.firmware, "efivarfs") if self.firmware else Absent("not booted through EFI"),
@@ -190,6 +197,10 @@ class World:
             nouveau_loaded=Known(self.nouveau, "/sys/module"),
             users=Known(0, "/sys/module"),
         )
+
+    def _runfile(self) -> Reading[RunFile]:
+        found = RunFile(uninstaller="/usr/bin/nvidia-uninstall", version=self.loaded)
+        return Known(found, "/usr/bin") if self.runfile else Absent("no trace of NVIDIA's .run installer")
 
     def _use(self) -> DriverUse:
         clients = [Client(pid=811, name="nvidia-persistenced", unit="nvidia-persistenced.service", **OPEN)]
@@ -285,7 +296,10 @@ class World:
             message="",
             driver_version=Known(self.loaded, "nvidia-smi"),
             cuda_version=Known("13.0", "nvidia-smi"),
-            gpus=Known(tuple(_gpu(index, gpu, self.capability) for index, gpu in enumerate(self.gpus)), "nvidia-smi"),
+            gpus=Known(
+                tuple(_gpu(index, gpu, self.capability, self.recovery) for index, gpu in enumerate(self.gpus)),
+                "nvidia-smi",
+            ),
             processes=Known(self._on_gpu(), "nvidia-smi"),
         )
 
@@ -541,6 +555,8 @@ class World:
         self.files[paths.DERIVED] = ("\n".join([f"# {paths.HEADER}", *kept, line]) + "\n", "0644")
 
     def _install(self, value: dict[str, str]) -> None:
+        if value["UNINSTALLER"]:
+            self.runfile = False
         for word in value["INSTALL"].split():
             name, _, version = word.partition("=")
             known = (*self.listed, *(package.version for package in self.packages.values()))
@@ -698,7 +714,7 @@ def environment_of(drop_in: str) -> dict[str, str]:
     return found
 
 
-def _gpu(index: int, pci: PciGpu, capability: str) -> Gpu:
+def _gpu(index: int, pci: PciGpu, capability: str, recovery: str) -> Gpu:
     uuid = GPU if index == 0 else GPU[:-2] + f"{index:02d}"
     info = GpuInfo(
         index=index,
@@ -713,4 +729,5 @@ def _gpu(index: int, pci: PciGpu, capability: str) -> Gpu:
     )
     memory = GpuMemory(total_bytes=Known(8 << 30, "nvidia-smi"), used_bytes=NA, free_bytes=NA)
     performance = GpuPerformance(**dict.fromkeys(GpuPerformance.__dataclass_fields__, NA))
-    return Gpu(info=info, memory=memory, performance=performance)
+    settings = GpuSettings(recovery_action=Known(recovery, "nvidia-smi"))
+    return Gpu(info=info, memory=memory, performance=performance, settings=settings)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from ongpu.host.gpu import KernelModule, PciGpu
-from ongpu.host.reading import Known, Unreadable, value_or_none
+from ongpu.host.reading import Absent, Known, Unreadable, value_or_none
 from ongpu.host.system import Package, Packages
 from ongpu.plan.choice import Choice, auto_branch, choose
 from ongpu.plan.context import Context, Halt, because, known
@@ -49,6 +49,7 @@ class DriverState:
     installed: str
     loaded: str
     adopted: bool
+    uninstaller: str = ""  # of a driver by NVIDIA's .run installer, which goes before packages come
 
     @property
     def flavour(self) -> Choice:
@@ -110,13 +111,23 @@ def driver_state(context: Context) -> DriverState:
     kin = {_kin(name) for name in required}
     ours = any(is_there(package) for package in packages.installed if _kin(package.name) in kin)
     adopted = not ours and in_branch(loaded, spec.branch) and driver_works(context)
-    if loaded and not ours and not adopted:
+    runfile = _runfile(context)
+    if loaded and not ours and not adopted and not spec.replace:
         whose = "NVIDIA's" if spec.source == "nvidia" else "the distribution's"
         raise Halt(
             "unsupported",
-            f"driver {loaded} is loaded but was not installed from {whose} packages ({', '.join(required)}): remove "
-            f"it first (a .run installation: nvidia-uninstall), or declare driver: {{manage: false}}",
+            f"driver {loaded} is loaded but was not installed from {whose} packages ({', '.join(required)}): declare "
+            f"driver: {{replace: true}} to have it replaced, remove it yourself"
+            f"{f' (`{runfile} --silent`)' if runfile else ''}, or declare driver: {{manage: false}}",
         )
+    if runfile and ours:
+        raise Halt(
+            "unsupported",
+            f"two drivers are mixed here: packages, and one by NVIDIA's .run installer, whose files lie over theirs: "
+            f"run `{runfile} --silent`, then install the driver's packages again (apt-get install --reinstall)",
+        )
+    if runfile and not adopted and packages.manager != "apt":
+        raise Halt("unsupported", f"a driver by NVIDIA's .run installer is here: run `{runfile} --silent` first")
     return DriverState(
         distribution=distribution,
         wanted=wanted,
@@ -128,6 +139,7 @@ def driver_state(context: Context) -> DriverState:
         installed=_common_version(packages, required),
         loaded=loaded,
         adopted=adopted,
+        uninstaller="" if adopted else runfile,
     )
 
 
@@ -140,6 +152,18 @@ def _ours_to_install(context: Context) -> None:
         raise Halt("unsupported", f"{why}; ongpu leaves it alone: declare driver: {{manage: false}}")
     if unknown := platform.unknown:
         raise Halt("unknown", f"cannot tell whether the driver of this host is ongpu's to install: {because(unknown)}")
+
+
+def _runfile(context: Context) -> str:
+    """The uninstaller of a driver by NVIDIA's .run installer; empty where there is none."""
+    installers = known(context.snapshot.installers, "who else installs a driver here")
+    match installers.runfile:
+        case Known(value=runfile):
+            return runfile.uninstaller
+        case Absent():
+            return ""
+        case Unreadable() as blind:
+            raise Halt("unknown", f"cannot tell whether a driver came by NVIDIA's .run installer: {because(blind)}")
 
 
 def _wanted(context: Context, gpus: tuple[PciGpu, ...], distribution: Distribution, packages: Packages) -> Wanted:

@@ -35,7 +35,7 @@ class Effect:
 
 def effect_of(context: Context, state: DriverState) -> Effect:
     """Raises Halt("unknown") when it cannot be told who uses the GPU."""
-    for reason in (_nouveau, _flavour, _tried, _console, _clients):
+    for reason in (_nouveau, _flavour, _tried, _asked_for, _console, _clients):
         if why := reason(context, state):
             return Effect(reboot=why)
     return Effect()
@@ -66,6 +66,15 @@ def _tried(context: Context, state: DriverState) -> str:
     """A reload that failed is not tried again in the same boot."""
     failed = noted(context, RELOAD_FAILED)
     return failed.get("why", "the module could not be unloaded") if failed.get("boot") == _boot(context) else ""
+
+
+def _asked_for(context: Context, state: DriverState) -> str:
+    """NVML's recovery action (driver 565 and later): a GPU that only a reboot brings back."""
+    nvml = value_or_none(context.snapshot.nvml)
+    for gpu in (value_or_none(nvml.gpus) if nvml else None) or ():
+        if "Reboot" in (value_or_none(gpu.settings.recovery_action) or ""):
+            return f"GPU {gpu.info.pci_address} asks for a reboot"
+    return ""
 
 
 def _clients(context: Context, state: DriverState) -> str:

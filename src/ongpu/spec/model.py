@@ -80,6 +80,12 @@ class Driver(Strict):
     modules: Annotated[Literal["auto", "open", "proprietary"], Field(description="Kernel module flavour.")] = "auto"
     source: Literal["nvidia", "distro"] = "nvidia"
     repository: Repository = Repository()
+    replace: Annotated[
+        bool,
+        Field(
+            description="Take the place of a driver that came another way (NVIDIA's .run installer, other packages)."
+        ),
+    ] = False
     hold: Annotated[bool, Field(description="Hold the driver packages against upgrades.")] = True
     reboot: Annotated[
         Literal["never", "bootstrap", "window"],

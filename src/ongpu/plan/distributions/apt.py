@@ -108,6 +108,7 @@ class Apt:
             OLD=_equal(what.old),
             BROKEN=" ".join(what.broken),
             HOLD="yes" if what.hold else "",
+            UNINSTALLER=what.uninstaller,
         )
 
     def hold(self, names: Sequence[str]) -> Run:

@@ -56,7 +56,8 @@ class Install:
 
     `version` is the driver's own version or the beginning of it; `old` puts the previous packages back when the
     installation fails; `broken` are packages that the package manager left half-installed; `remove` are to go in the
-    same step (the other module flavour); `also` are wanted in whatever version.
+    same step (the other module flavour); `also` are wanted in whatever version. `uninstaller` takes a driver by
+    NVIDIA's .run installer away, once the packages are here (apt only).
     """
 
     wanted: Wanted
@@ -67,6 +68,7 @@ class Install:
     hold: bool
     remove: Sequence[str] = ()
     also: Sequence[str] = ()
+    uninstaller: str = ""
 
 
 class Distribution(Protocol):

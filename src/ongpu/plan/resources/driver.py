@@ -93,7 +93,10 @@ def installation(context: Context, state: DriverState) -> tuple[str, Run]:
         broken=state.packages.broken,
         hold=context.spec.driver.hold,
         remove=sorted(set(state.replaced) & set(present)),
+        uninstaller=state.uninstaller,
     )
+    if state.uninstaller:
+        summary += "; the one by NVIDIA's .run installer is removed first, and cannot be put back"
     return summary, state.distribution.install(install)
 
 

@@ -1,6 +1,7 @@
 # INSTALL (name=version ... name- ...: to remove) SHORT (the same in few words) VERSION (upstream) EXTRAS (names)
 # OLD (name=version ..., may be empty) HOLD (yes or empty)
 # BROKEN (packages that dpkg calls half-installed, may be empty)
+# UNINSTALLER (of a driver by NVIDIA's .run installer, may be empty)
 # PREBUILT (names of prebuilt modules without their kernel, may be empty) ALSO (names that belong to the driver as well)
 kernel=$(uname -r)
 
@@ -41,6 +42,13 @@ gone=$(printf '%s\n' "$foresight" | awk '$1 == "Remv" { print $2 }' |
 if command -v dkms >/dev/null 2>&1 || printf '%s\n' "$foresight" | grep -q '^Inst dkms '; then
   [ -e "/lib/modules/$kernel/build" ] || printf '%s\n' "$foresight" | grep -q "^Inst linux-headers-$kernel " ||
     die "there are no kernel headers for $kernel, so DKMS could not build the module; nothing was changed"
+fi
+
+if [ -n "$UNINSTALLER" ]; then
+  # Its files would lie over those of the packages. From here there is no way back, so the packages come first.
+  # shellcheck disable=SC2086
+  apt_get --download-only install "$@" $want || die "$why; nothing was changed"
+  said=$("$UNINSTALLER" --silent 2>&1) || die "$UNINSTALLER failed: $(printf '%s\n' "$said" | tail -n 1)"
 fi
 
 # shellcheck disable=SC2086
