@@ -69,6 +69,7 @@ def archive(accepted: dict[str, dict[str, str]]) -> str:
                 "ollama-override.conf.j2",
                 environment=[assignment(name, value) for name, value in environment.items()],
                 exec_start="",
+                opened=(),
                 wait_seconds=1,
             )
             service = (

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -319,6 +321,41 @@ def test_undoing_the_first_run_leaves_a_host_without_ongpus_doing(
     assert on.report("verify", "--load")["lab2"]["models"][0]["verdict"] == "verified"
 
 
+def test_a_release_of_the_controller_is_copied_where_no_server_is_reached(
+    server: Server, lab: Lab, tmp_path: Path
+) -> None:
+    """Killed in the middle, it goes on; then it is the release as any other, and taken out of use by `absent`."""
+    published = lab.dir / "www" / "github.com"
+    shutil.copytree(published / f"ollama/ollama/releases/download/v{NEW}", tmp_path / "mirror")
+    server.on(OLD).report("apply", "-y")
+    server.host.out(f"rm -rf /opt/ongpu/ollama/{NEW} /var/lib/ongpu/spool")
+    faults.apply(lab, faults.find("server-down"), None)
+    declared = fleet({"lab1": SMALL}, ollama={"release": NEW})
+    declared["releases"] = {"ollama": {NEW: {"from": str(tmp_path / "mirror")}}}
+    on = server.controlled(declared)
+    run = on.start("apply", "-y")
+    part = f"/var/lib/ongpu/spool/{NEW}-ollama-linux-amd64.tar.zst"
+    server.host.run(f"for i in $(seq 3000); do [ -s {part} ] && break; sleep 0.02; done")
+    run.kill()
+    run.wait()
+    sent = int(server.host.out(f"wc -c <{part}"))
+    assert 0 < sent <= (tmp_path / "mirror" / "ollama-linux-amd64.tar.zst").stat().st_size
+    assert on.report("apply", "-y")["lab1"]["models"][0]["verdict"] == "verified"
+    faults.clear(lab, "server-down", None)
+    assert server.version() == NEW
+
+    gone = fleet({"lab1": {"expect": SMALL["expect"]}}, ollama={"release": NEW, "state": "absent"})
+    removed = server.controlled(gone)
+    record = removed.report("apply", "-y")["lab1"]
+    assert record["verdict"] == "ok", record
+    assert server.host.run("systemctl cat ollama").returncode != 0
+    assert server.host.run("ls /opt/ongpu/ollama /usr/local/bin/ollama").returncode != 0
+    assert removed.report("plan")["lab1"]["changes"] == []
+    back = server.on(NEW).report("apply", "-y")["lab1"]
+    assert back["models"][0]["verdict"] == "verified", back
+    assert not any("pull" in change["summary"] for change in back["changes"]), "the models were still there"
+
+
 PACKAGED = """\
 [Unit]
 Description=Ollama of a package
@@ -335,7 +372,8 @@ def test_other_peoples_files_stay_as_they_are(server: Server) -> None:
     """A unit of a package, edited by its user, and drop-ins before and after ours."""
     site = "/etc/systemd/system/ollama.service.d"
     server.writes("/usr/lib/systemd/system/ollama.service", PACKAGED)
-    server.writes(f"{site}/10-site.conf", "[Service]\nEnvironment=OLLAMA_MAX_QUEUE=7\n")
+    hardened = "PrivateDevices=yes\nMemoryDenyWriteExecute=yes\n"
+    server.writes(f"{site}/10-site.conf", f"[Service]\nEnvironment=OLLAMA_MAX_QUEUE=7\n{hardened}")
     server.writes(f"{site}/90-site.conf", "[Service]\nEnvironment=OLLAMA_CONTEXT_LENGTH=4096\n")
     server.host.out("rm /etc/systemd/system/ollama.service; systemctl daemon-reload; systemctl restart ollama")
     theirs = (
@@ -356,6 +394,8 @@ def test_other_peoples_files_stay_as_they_are(server: Server) -> None:
         "\n"
     )
     assert {"OLLAMA_CONTEXT_LENGTH=8192", "OLLAMA_MAX_QUEUE=100", "OLLAMA_ORIGINS=a b"} <= set(environment)
+    shown = server.host.out("systemctl show -p PrivateDevices -p DevicePolicy -p MemoryDenyWriteExecute ollama")
+    assert set(shown.split("\n")) == {"PrivateDevices=no", "DevicePolicy=auto", "MemoryDenyWriteExecute=no"}
     started = server.started()
     assert on.report("apply", "-y")["lab1"]["changes"] == []
     assert server.started() == started

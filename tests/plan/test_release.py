@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ongpu.host import paths
-from ongpu.plan.types import Interrupts, Run
+from ongpu.plan.types import Interrupts, Run, Send
 from tests.plan.builders import blank_host, configured_host, installed_by_script, planned, spec
 from tests.plan.runs import run
 
@@ -62,7 +62,7 @@ def test_other_peoples_packaging_is_diagnosed_not_managed(packaging: tuple[str, 
     ours = {"account", "ollama", "unit", "override", "restart", "models"}
     assert not {change.resource for change in plan.changes} & ours, "not even an account or a drop-in"
     assert {blocked.resource for blocked in plan.blocked} == ours
-    assert all(f"Ollama is here as {', '.join(packaging)}" in blocked.why for blocked in plan.blocked)
+    assert all(f"Ollama is here as {packaging[0]}" in blocked.why for blocked in plan.blocked)
     assert planned(blank_host(packaging=packaging), spec(driver={"manage": False}, ollama={"manage": False})).empty
 
 
@@ -71,3 +71,55 @@ def test_a_binary_that_leads_elsewhere_is_linked_again() -> None:
     host.binary = (f"{paths.RELEASES}/0.1.0/bin/ollama", "0.1.0")
     (change,) = planned(host).of("ollama").changes
     assert change.summary == "ollama 0.32.15: link it again"
+
+
+def test_a_mirror_on_the_controller_is_copied_and_checked() -> None:
+    declared = {"0.32.15": {"from": "/srv/ollama", "amd64": None}}
+    host = blank_host()
+    (change,) = planned(host, spec(releases={"ollama": declared})).of("ollama").changes
+    sums, archive, check, unpack, _ = change.steps
+    assert isinstance(sums, Send)
+    assert isinstance(archive, Send)
+    assert sums.source == "/srv/ollama/sha256sum.txt"
+    assert archive.source == "/srv/ollama/ollama-linux-amd64.tar.zst"
+    assert "BASE=file:///var/lib/ongpu/spool/0.32.15\n" in (check.stdin or "")  # type: ignore[union-attr]
+    assert f"ARCHIVES={archive.path}\n" in (unpack.stdin or "")  # type: ignore[union-attr]
+    with_sum = planned(host, spec(releases={"ollama": {"0.32.15": {"from": "/srv/ollama"}}})).of("ollama").changes[0]
+    assert sum(isinstance(step, Send) for step in with_sum.steps) == 1
+
+
+def test_add_ons_are_fetched_and_missed() -> None:
+    (change,) = planned(blank_host(), spec(ollama={"addons": ["rocm"]})).of("ollama").changes
+    scripts = [step.stdin or "" for step in change.steps if isinstance(step, Run)]
+    assert "FILE=ollama-linux-amd64-rocm.tar.zst\n" in scripts[1]
+    assert "SUM=''\n" in scripts[1], "the release's own list"
+    host = configured_host()
+    (change,) = planned(host, spec(ollama={"addons": ["rocm"]})).of("ollama").changes
+    assert change.summary == "ollama 0.32.15: incomplete, install it again"
+
+
+@pytest.mark.parametrize(("kernel", "addon"), [("5.15.148-tegra", "jetpack6"), ("5.10.216-tegra", "jetpack5")])
+def test_a_jetson_gets_its_own_archive(kernel: str, addon: str) -> None:
+    host = blank_host(kernel=kernel, arch="aarch64")
+    (change,) = planned(host, spec(driver={"manage": False})).of("ollama").changes
+    scripts = [step.stdin or "" for step in change.steps if isinstance(step, Run)]
+    assert f"FILE=ollama-linux-arm64-{addon}.tar.zst\n" in scripts[1]
+    odd = planned(blank_host(kernel="6.8.12-tegra", arch="aarch64"), spec(driver={"manage": False})).of("ollama")
+    assert "name the one that fits in ollama.addons" in odd.blocked[0].why
+
+
+@pytest.mark.parametrize(
+    ("version", "leftover"), [("0.32.15", "runners/"), ("0.32.15", "cuda_v11/"), ("0.24.0", "llama-server")]
+)
+def test_remains_of_another_version_are_not_adopted(version: str, leftover: str) -> None:
+    host = installed_by_script(version, binary=("/usr/local/bin/ollama", version))
+    declared = spec(ollama={"release": version})
+    assert planned(host, declared).of("ollama").empty
+    host.leftover = leftover
+    assert not planned(host, declared).of("ollama").empty
+
+
+def test_a_package_says_what_it_lacks_and_how_to_remove_it() -> None:
+    why = planned(blank_host(packaging=("deb",))).of("ollama").blocked[0].why
+    assert "remove it (`apt-get remove ollama`), or declare ollama: {manage: false}" in why
+    assert "snap remove ollama" in planned(blank_host(packaging=("snap",))).of("ollama").blocked[0].why

@@ -51,7 +51,7 @@ def unpack(bench: Bench) -> Run:
     return shell.run(
         "unpack ollama 1.2.3",
         "ollama-unpack",
-        ARCHIVE=f"{bench.place}/spool/1.2.3-{FILE}",
+        ARCHIVES=f"{bench.place}/spool/1.2.3-{FILE}",
         VERSION="1.2.3",
         RELEASES=f"{bench.place}/releases",
     )
@@ -222,7 +222,7 @@ def test_zstd_archives_too(bench: Bench) -> None:
     (bench.place / "spool").mkdir()
     file = bench.place / "spool" / "x.tar.zst"
     file.write_bytes(packed)
-    step = shell.run("unpack", "ollama-unpack", ARCHIVE=str(file), VERSION="1.2.3", RELEASES=f"{bench.place}/releases")
+    step = shell.run("unpack", "ollama-unpack", ARCHIVES=str(file), VERSION="1.2.3", RELEASES=f"{bench.place}/releases")
     assert bench.run(step) == Said(0, "")
     assert releases(bench) == ["1.2.3"]
 
@@ -281,3 +281,31 @@ def test_a_kill_at_any_command_leaves_a_program_that_runs(tmp_path: Path, dies_a
 def test_paths_with_odd_characters_are_no_code(tmp_path: Path) -> None:
     text = shell.script("ollama-switch", VERSION="$(touch /tmp/x)'; `id`", RELEASES="a b")
     assert "VERSION='$(touch /tmp/x)'\"'\"'; `id`'" in text
+
+
+def test_a_copy_from_the_controller_is_checked_and_never_fetched(bench: Bench) -> None:
+    lists = bench.place / "spool" / "lists"
+    lists.mkdir(parents=True)
+    (lists / "sha256sum.txt").write_text(f"{SUM}  ./{FILE}\n")
+    (bench.place / "spool" / f"1.2.3-{FILE}").write_bytes(ARCHIVE)
+    assert bench.run(download(bench, f"file://{lists}", "")) == Said(0, "")
+    assert downloaded(bench) == ARCHIVE
+    assert spool(bench) == [f"1.2.3-{FILE}"]
+    refused(bench.run(download(bench, f"file://{lists}", "0" * 64)), f"of the copied {FILE} is {SUM}, the inventory")
+    assert spool(bench) == [], "it is copied anew"
+
+
+def test_add_ons_are_unpacked_together_with_the_release(bench: Bench) -> None:
+    place = bench.place / "spool"
+    place.mkdir()
+    (place / "a.tgz").write_bytes(ARCHIVE)
+    with tarfile.open(place / "b.tgz", "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("lib/ollama/rocm_v7_2/libggml-hip.so"), io.BytesIO())
+    step = shell.run(
+        "unpack", "ollama-unpack", ARCHIVES=f"{place}/a.tgz {place}/b.tgz", VERSION="1.2.3",
+        RELEASES=f"{bench.place}/releases",
+    )  # fmt: skip
+    assert bench.run(step) == Said(0, "")
+    assert (bench.place / "releases/1.2.3/lib/ollama/rocm_v7_2/libggml-hip.so").exists()
+    assert (bench.place / "releases/1.2.3/bin/ollama").exists()
+    assert spool(bench) == []

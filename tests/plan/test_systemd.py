@@ -80,6 +80,7 @@ def test_the_whole_drop_in_is_read_back(declared: dict[str, str]) -> None:
         "ollama-override.conf.j2",
         environment=[assignment(name, value) for name, value in marked(declared).items()],
         exec_start="/usr/local/bin/ollama serve",
+        opened=("PrivateDevices=no",),
         wait_seconds=30,
     )
     lines = sections(text)

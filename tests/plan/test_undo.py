@@ -92,6 +92,16 @@ def test_a_first_run_is_taken_back_from_the_service_down() -> None:
     assert "nvidia-driver-cuda-" in (plan.changes[-1].steps[0].stdin or "")  # type: ignore[union-attr]
 
 
+def test_a_service_that_the_run_stopped_is_started() -> None:
+    gone = state(files=NONE, current="", binary="", enabled="not-found", active="inactive")
+    files = {paths.DROP_IN: OLD_DROP_IN, paths.UNIT_FILE: "[Service]\n"}
+    host = configured_host()
+    host.process = None
+    plan = undone(record(state(), after=gone, files=files), host)
+    assert plan.changes[-1].summary == "start ollama.service"
+    assert "enable --quiet --now ollama.service" in plan.changes[-1].steps[0].command  # type: ignore[union-attr]
+
+
 def test_a_driver_comes_back_only_where_a_reboot_is_allowed() -> None:
     made = record(state(packages={"nvidia-driver-cuda": ("570.10-1", False)}))
     (blocked,) = undone(made).blocked

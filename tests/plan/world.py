@@ -51,7 +51,7 @@ from ongpu.host.system import KernelLine, KernelLog, ManagedFile, ManagedFiles, 
 from ongpu.host.use import Client, DriverUse, Modprobe
 from ongpu.plan import fix_drop_in
 from ongpu.plan.distributions.apt import APT
-from ongpu.plan.types import Change, Drain, Put, Reboot, Remove, Step
+from ongpu.plan.types import Change, Drain, Put, Reboot, Remove, Send, Step
 from ongpu.probe import systemd
 
 BOOT = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
@@ -92,6 +92,7 @@ class World:
     kept: set[str] = field(default_factory=set)
     current: str = ""
     binary: tuple[str, str] | None = None  # resolved, version
+    leftover: str = ""  # in its lib/ollama, of another version
     fragment: str = ""  # of someone else's unit
     enabled: bool = False
     loaded_unit: bool = False
@@ -118,6 +119,8 @@ class World:
     blind: dict[str, Unreadable] = field(default_factory=dict)
     packaging: tuple[str, ...] = ()
     foreign_program: str = paths.BINARY  # what someone else's unit starts
+    hardening: dict[str, str] = field(default_factory=dict)  # as `systemctl show` prints it
+    hardened_later: tuple[str, ...] = ()  # by a drop-in after ours
     environment_file: dict[str, str] = field(default_factory=dict)  # beats every Environment=
     api_is_down: bool = False
     exe_reading: Unreadable | None = None  # the program of the process cannot be seen
@@ -317,7 +320,11 @@ class World:
             resolved, version = self.binary
             root = resolved.rpartition("/bin/")[0]
             binaries = (OllamaBinary(path=paths.BINARY, resolved=resolved, version=Known(version, "--version")),)
-            tree = LibraryTree(path=f"{root}/lib/ollama", entries=("cuda_v13/",), backends=("cuda_v13",))
+            tree = LibraryTree(
+                path=f"{root}/lib/ollama",
+                entries=("cuda_v13/", *((self.leftover,) if self.leftover else ())),
+                backends=("cuda_v13",),
+            )
             trees = (tree,)
         account = Account(name="ollama", uid=999, home="/usr/share/ollama", groups=self.account or ())
         install = OllamaInstall(
@@ -348,7 +355,7 @@ class World:
             exec_start=f"{self._program()} serve" if fragment else "",
             environment=self.effective(),
             environment_files=("/etc/default/ollama",) if self.environment_file else (),
-            properties={},
+            properties=self._properties(),
             main_pid=725 if running else 0,
             started_at=Known(self.started, "systemctl") if running else Absent("not started"),
             restarts=0,
@@ -360,6 +367,15 @@ class World:
     def _own_drop_ins(self) -> list[str]:
         fix = [paths.FIX_DROP_IN] if self.loaded_fix else []
         return [*([paths.DROP_IN] if self.loaded_drop_in else []), *fix]
+
+    def _properties(self) -> dict[str, str]:
+        """Hardening of other people's files, as our drop-in and theirs that come later leave it."""
+        shown = dict(self.hardening)
+        for line in self.loaded_drop_in.splitlines():
+            name, _, value = line.partition("=")
+            if name in shown and name not in self.hardened_later:
+                shown[name] = f"{shown[name]}\n{value}".strip() if name == "DeviceAllow" else value
+        return shown
 
     def _process(self) -> Process:
         return Process(
@@ -479,6 +495,8 @@ class World:
                 self.resident = ()  # what was served has ended, or the engine would have refused
             case Reboot():
                 self._reboot()
+            case Send():
+                pass
             case _:
                 self._run(step.what, step.stdin or step.command)
 

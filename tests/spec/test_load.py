@@ -133,3 +133,16 @@ def test_the_shipped_fleet_is_what_its_comments_say(tmp_path: Path) -> None:
     comment = [line[4:] for line in text.split("\n") if line.startswith("#   ")]
     (tmp_path / "own.yaml").write_text("\n".join(comment))
     assert len(load(tmp_path / "own.yaml").hosts) == 39
+
+
+def test_a_releases_directory_is_found_beside_the_file(tmp_path: Path) -> None:
+    text = 'releases: {ollama: {"0.32.15": {from: ./mirror}}}\ndefaults: {ollama: {release: "0.32.15"}}\nhosts: {a: {}}'
+    (tmp_path / "fleet.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"releases.ollama.0.32.15.from: there is no directory .*/mirror"):
+        load(tmp_path)
+    (tmp_path / "mirror").mkdir()
+    (host,) = load(tmp_path).hosts
+    assert host.releases.ollama["0.32.15"].from_ == str(tmp_path.resolve() / "mirror")
+    (tmp_path / "fleet.yaml").write_text(text.replace("./mirror", "ftp://mirror"))
+    with pytest.raises(ConfigError, match="is neither a URL nor a directory of this machine"):
+        load(tmp_path)

@@ -203,7 +203,7 @@ def test_release_checksums(tmp_path: Path) -> None:
     assert host.releases.ollama["0.32.15"].amd64 == "sha256:" + "a" * 64
     for old, new, says in [
         ("sha256:", "", "is not sha256: followed by 64 hexadecimal digits"),
-        ("https://m.example/o/", "ftp://x", "is not a URL"),
+        ("https://m.example/o/", "ftp://x", "is neither a URL nor a directory"),
         ("amd64", "amd46", "fleet.yaml:2: releases.ollama.0.32.15.amd46: unknown key; did you mean amd64?"),
     ]:
         assert says in refused(tmp_path, good.replace(old, new, 1) + "hosts: {a: {}}")

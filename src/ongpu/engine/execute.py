@@ -10,10 +10,11 @@ from ongpu.engine.cell import Trouble, cell_of
 from ongpu.engine.progress import told
 from ongpu.engine.reboot import reboot
 from ongpu.engine.remote import run_script
+from ongpu.engine.send import send
 from ongpu.engine.steps import Failed, build, outcome, seconds_of
 from ongpu.errors import Exit
 from ongpu.host.duration import in_words
-from ongpu.plan.types import Change, Drain, Put, Reboot, Remove, Run, Step
+from ongpu.plan.types import Change, Drain, Put, Reboot, Remove, Run, Send, Step
 from ongpu.probe import busy
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def execute(host: Host, change: Change) -> Trouble | None:
                 trouble = drain(host, group, deadline)
             case Reboot():
                 trouble = reboot(host, group)
+            case Send():
+                trouble = send(host, group)
             case _:
                 failed = _run(host, group)
                 while failed and failed.busy and waited:
@@ -53,11 +56,11 @@ def _named(change: Change, trouble: Trouble) -> Trouble:
     return Trouble(f"{change.resource}: {trouble.sentence}", trouble.code)
 
 
-def _groups(steps: tuple[Step, ...]) -> Iterator[list[Plain] | Drain | Reboot]:
+def _groups(steps: tuple[Step, ...]) -> Iterator[list[Plain] | Drain | Reboot | Send]:
     """Consecutive plain steps travel as one script."""
     plain: list[Plain] = []
     for step in steps:
-        if isinstance(step, Drain | Reboot):
+        if isinstance(step, Drain | Reboot | Send):
             if plain:
                 yield plain
                 plain = []

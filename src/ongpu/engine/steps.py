@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ongpu.host.paths import BACKUPS, LOCK, STATE_DIR
 from ongpu.host.run_record import KEEP, RUNS
-from ongpu.plan.types import Drain, Put, Reboot, Remove, Run, Step
+from ongpu.plan.types import Drain, Put, Reboot, Remove, Run, Send, Step
 from ongpu.probe.frame import split
 
 LOCKED = 75  # EX_TEMPFAIL of sysexits.h
@@ -134,6 +134,8 @@ def name_of(step: Step) -> str:
             return "wait until nothing is served"
         case Reboot():
             return "reboot"
+        case Send(source=source):
+            return f"copy {source} to the host"
 
 
 def seconds_of(steps: Sequence[Run | Put | Remove]) -> int:

@@ -12,6 +12,13 @@ from ongpu.engine.verify import verify
 
 
 @operation()
+def uninstall() -> Generator[FunctionCommand, None, None]:
+    """Where the spec says `ollama: {state: absent}`: what ongpu installed is stopped and removed. Models and the
+    account stay. Interrupts: Ollama, for good; drained first."""
+    yield from converge("uninstall")
+
+
+@operation()
 def account() -> Generator[FunctionCommand, None, None]:
     """The service's system user. Interrupts: none."""
     yield from converge("account")

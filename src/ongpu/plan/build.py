@@ -22,6 +22,7 @@ from ongpu.plan.resources import (
     repository,
     restart,
     switch,
+    uninstall,
     unit,
     watch,
 )
@@ -34,6 +35,7 @@ _ORDER: tuple[Resource, ...] = (
     driver.RESOURCE,
     switch.RESOURCE,
     module.RESOURCE,
+    uninstall.RESOURCE,
     account.RESOURCE,
     ollama.RESOURCE,
     fit.RESOURCE,

@@ -21,9 +21,9 @@ T = TypeVar("T")
 MARKER = "ONGPU_SETTINGS"
 
 
-def marked(declared: Mapping[str, str]) -> dict[str, str]:
-    """The variables with MARKER, which is the same for the same variables."""
-    text = "\0".join(f"{name}={value}" for name, value in sorted(declared.items()))
+def marked(declared: Mapping[str, str], more: tuple[str, ...] = ()) -> dict[str, str]:
+    """The variables with MARKER, which is the same for the same variables and other lines of the drop-in (`more`)."""
+    text = "\0".join([*(f"{name}={value}" for name, value in sorted(declared.items())), *more])
     return {**declared, MARKER: hashlib.sha256(text.encode()).hexdigest()[:16]}
 
 

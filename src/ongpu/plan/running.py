@@ -9,7 +9,7 @@ from ongpu.host import ollama_log
 from ongpu.host.ollama import Process, Service
 from ongpu.host.paths import DROP_IN, UNIT
 from ongpu.host.reading import Absent, Known, Unreadable, value_or_none
-from ongpu.plan import environment, stranded
+from ongpu.plan import environment, sandbox, stranded
 from ongpu.plan.context import Context, Halt, because
 from ongpu.plan.files import content_of
 from ongpu.plan.movers import require_none_in_files
@@ -76,8 +76,12 @@ def _environment(context: Context, service: Service, process: Process) -> list[s
         for name, value in declared.items()
         if running.get(name) != value
     ]
+    opened = sandbox.lines(context)
+    marker = environment.marked(declared, opened)[environment.MARKER]
+    if opened and not differing and running.get(environment.MARKER) != marker:
+        differing.append("it was started where the GPU's devices were hidden from it")
     left_over = [f"{name} is still set, but declared nowhere" for name in _left_over(context, service, running)]
-    if running.get(environment.MARKER) == environment.marked(declared)[environment.MARKER]:
+    if running.get(environment.MARKER) == marker:
         _require_curable(service, differing, left_over)
     if not (differing or left_over):
         require_none_in_files(service, running, declared)

@@ -73,7 +73,18 @@ class Reboot:
     limit: timedelta = timedelta(minutes=10)
 
 
-Step = Run | Put | Remove | Drain | Reboot
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    """Copy a file of the controller to the host, in pieces, before the next step; goes on where it was cut off.
+
+    Nothing is said about its content: a later step checks it.
+    """
+
+    source: str
+    path: str
+
+
+Step = Run | Put | Remove | Drain | Reboot | Send
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,6 +81,8 @@ def _changes(context: Context, record: Record) -> list[Change]:
     stop = [_stop(context)] if stops else []
     served = any(path.startswith(_SYSTEMD) for path in record.changed_files) or bool(release)
     again = [_restart(context, record, service)] if served and not stops and service and service.is_running else []
+    if record.before.active == "active" and record.differs("active"):
+        again = [_start(record)]
     return [*stop, *files, *release, *packages, *again]
 
 
@@ -160,6 +162,13 @@ def _stop(context: Context) -> Change:
     )
     interrupts = Interrupts.RESTART if drained(context) else Interrupts.NONE
     return Change(resource="restart", summary=f"stop and disable {UNIT}", steps=steps, interrupts=interrupts)
+
+
+def _start(record: Record) -> Change:
+    """The run has stopped it."""
+    verb = "enable --quiet --now" if record.before.enabled == "enabled" else "start"
+    step = Run(command=f"systemctl daemon-reload && systemctl {verb} {UNIT}", what=f"start {UNIT}", seconds=300)
+    return Change(resource="restart", summary=f"start {UNIT}", steps=(step,))
 
 
 def _restart(context: Context, record: Record, service: Service) -> Change:

@@ -32,7 +32,19 @@ def load(directory: str | Path) -> Fleet:
         raise ConfigError("\n".join(builder.errors))
     if not fleet.hosts and not fleet.skipped:
         raise NothingToDo(f"{place}: no host is declared under `hosts:`")
+    _require_directories(fleet)
     return _with_keys(fleet)
+
+
+def _require_directories(fleet: Fleet) -> None:
+    """Raises ConfigError for a release that is to come from a directory of this machine that is not there."""
+    checked: set[str] = set()
+    for host in fleet.hosts:
+        for version, release in host.releases.ollama.items():
+            place = release.from_ or ""
+            if place.startswith("/") and place not in checked and not Path(place).is_dir():
+                raise ConfigError(f"releases.ollama.{version}.from: there is no directory {place}", host.origin)
+            checked.add(place)
 
 
 def _read(file: Path) -> Tree:
@@ -59,6 +71,9 @@ def _resolve(value: Any, base: Path) -> None:
             for name in names:
                 if isinstance(inner.get(name), str):
                     inner[name] = _absolute(base, inner[name])
+            place = inner.get("from")
+            if isinstance(place, str) and place.startswith(("/", "./", "../", "~/")):  # of a release, not of a model
+                inner["from"] = _absolute(base, place)
             _resolve(inner, base)
 
 

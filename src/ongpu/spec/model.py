@@ -115,7 +115,15 @@ class Ollama(Strict):
     """The Ollama release, where it listens, and its environment."""
 
     manage: bool = True
+    state: Annotated[
+        Literal["present", "absent"],
+        Field(description="absent: what ongpu has installed of Ollama is stopped and removed; models stay."),
+    ] = "present"
     release: Annotated[VersionText, Field(description="Version without v, e.g. 0.32.15.")]
+    addons: Annotated[
+        list[Literal["rocm", "mlx", "jetpack5", "jetpack6"]],
+        Field(description="Further archives of the release; a Jetson's JetPack is found by itself."),
+    ] = []
     listen: Annotated[str, AfterValidator(values.listen), Field(description="address:port for OLLAMA_HOST.")] = (
         "127.0.0.1:11434"
     )
@@ -141,6 +149,11 @@ class Ollama(Strict):
     prune: Annotated[
         bool, Field(description="Remove models from the store that are not declared; never one that is loaded.")
     ] = False
+
+    @property
+    def wanted(self) -> bool:
+        """Is Ollama to be here, and ongpu's to look after?"""
+        return self.manage and self.state == "present"
 
     @model_validator(mode="after")
     def _fits_the_release(self) -> Self:
@@ -235,9 +248,16 @@ class Release(Strict):
 
     amd64: Sha256 | None = None
     arm64: Sha256 | None = None
+    files: Annotated[
+        dict[str, Sha256], Field(description="Checksums of add-ons: ollama-linux-amd64-rocm.tar.zst: sha256:...")
+    ] = {}
     from_: Annotated[
-        Annotated[str, AfterValidator(values.url)] | None,
-        Field(alias="from", description="Base URL that holds the release's files."),
+        Annotated[str, AfterValidator(values.release_source)] | None,
+        Field(
+            alias="from",
+            description="Base URL that holds the release's files, or a directory of the controller (./ollama): its "
+            "files are then copied over SSH, for hosts that reach no server.",
+        ),
     ] = None
 
 
@@ -269,3 +289,11 @@ class HostSpec(Strict):
     releases: Releases = Releases()
     rollout: Rollout = Rollout()
     origin: Annotated[str, Field(description="file:line of the host in the inventory.")] = ""
+
+    @model_validator(mode="after")
+    def _needs_ollama_for_models(self) -> Self:
+        if self.models and self.ollama.state == "absent":
+            raise ValueError(
+                "ollama.state is absent, but models are declared: remove them here with `null`, or say present"
+            )
+        return self

@@ -166,6 +166,15 @@ def url(value: str) -> str:
     return value
 
 
+def release_source(value: str) -> str:
+    """A URL, or a directory of the controller (`/srv/ollama`, `./ollama`): then the files are copied over SSH."""
+    if re.match(r"(/|\./|\.\./|~/)", value):
+        return value
+    if not value.startswith(("http://", "https://")):
+        raise ValueError(f"{value!r} is neither a URL nor a directory of this machine such as ./ollama-releases")
+    return url(value)
+
+
 def fingerprint(value: str) -> str:
     if not re.fullmatch(r"(0x)?([0-9a-fA-F]{40}|[0-9a-fA-F]{64})", "".join(value.split())):
         raise ValueError(f"{value!r} is not the 40 hexadecimal digits of a key's fingerprint")

@@ -47,4 +47,4 @@ def _groups_of_nodes(context: Context) -> tuple[str, ...]:
     return tuple(sorted(found - set(_NOT_FOR_ACCOUNTS)))
 
 
-RESOURCE = Resource(name="account", applies=lambda spec: spec.ollama.manage, changes=_changes)
+RESOURCE = Resource(name="account", applies=lambda spec: spec.ollama.wanted, changes=_changes)

@@ -144,4 +144,4 @@ def foretold(context: Context, name: str) -> str:
     return forecast(seen, name) if seen else ""
 
 
-RESOURCE = Resource(name="fit", applies=lambda spec: spec.ollama.manage and bool(spec.models), changes=_changes)
+RESOURCE = Resource(name="fit", applies=lambda spec: spec.ollama.wanted and bool(spec.models), changes=_changes)

@@ -135,4 +135,4 @@ def _change(context: Context, name: str, spec: ModelSpec, model: Model | None) -
     return Change(resource="models", summary=summary, steps=(step,), diff=foretold(context, name))
 
 
-RESOURCE = Resource(name="models", applies=lambda spec: spec.ollama.manage, changes=_changes)
+RESOURCE = Resource(name="models", applies=lambda spec: spec.ollama.wanted, changes=_changes)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ongpu.host.ollama import Service
 from ongpu.host.paths import BINARY, DROP_IN, FIX_DROP_IN, UNIT
-from ongpu.plan import environment, fix_drop_in
+from ongpu.plan import environment, fix_drop_in, sandbox
 from ongpu.plan.context import Context, Halt, Resource
 from ongpu.plan.files import content_of, written
 from ongpu.plan.movers import require_none_in_units
@@ -35,6 +35,7 @@ def _changes(context: Context) -> list[Change]:
             return [Change(resource="override", summary="let systemd read its unit files again", steps=(RELOAD,))]
         if service and service.exists:
             _require_effective(service, declared)
+            sandbox.require_open(context, service)
             require_none_in_units(context, service, declared)
         return []
     summary = f"create the drop-in {DROP_IN}" if file.new else f"change the drop-in {DROP_IN}"
@@ -45,9 +46,11 @@ def _changes(context: Context) -> list[Change]:
 
 def text(context: Context, declared: Mapping[str, str]) -> str:
     """The drop-in. The same for the same spec on every look: sorted, no time stamp."""
+    opened = sandbox.lines(context)
     return render(
         "ollama-override.conf.j2",
-        environment=[assignment(name, value) for name, value in environment.marked(declared).items()],
+        environment=[assignment(name, value) for name, value in environment.marked(declared, opened).items()],
+        opened=opened,
         exec_start=exec_start_override(context, DROP_IN),
         wait_seconds=GPU_WAIT_SECONDS,
     )
@@ -93,4 +96,4 @@ def _require_effective(service: Service, declared: Mapping[str, str]) -> None:
         )
 
 
-RESOURCE = Resource(name="override", applies=lambda spec: spec.ollama.manage, changes=_changes)
+RESOURCE = Resource(name="override", applies=lambda spec: spec.ollama.wanted, changes=_changes)

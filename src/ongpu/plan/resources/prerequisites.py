@@ -22,7 +22,7 @@ def needs_zstd(release: str) -> bool:
 
 def _tools(spec: HostSpec) -> tuple[str, ...]:
     tools: list[str] = []
-    if spec.ollama.manage:
+    if spec.ollama.wanted:
         tools += ["curl", "tar", "sha256sum", "awk", "zstd" if needs_zstd(spec.ollama.release) else "gzip"]
     if spec.driver.manage and spec.driver.repository.key_text is None:
         tools += ["curl", "gpg"]
@@ -45,6 +45,6 @@ def _changes(context: Context) -> list[Change]:
 
 RESOURCE = Resource(
     name="prerequisites",
-    applies=lambda spec: spec.driver.manage or spec.ollama.manage,
+    applies=lambda spec: spec.driver.manage or spec.ollama.wanted,
     changes=_changes,
 )

@@ -196,4 +196,4 @@ def _way_back(context: Context) -> str:
     return version if version and version in kept and version != context.spec.ollama.release else ""
 
 
-RESOURCE = Resource(name="restart", applies=lambda spec: spec.ollama.manage, changes=_changes)
+RESOURCE = Resource(name="restart", applies=lambda spec: spec.ollama.wanted, changes=_changes)

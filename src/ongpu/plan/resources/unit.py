@@ -28,4 +28,4 @@ def _changes(context: Context) -> list[Change]:
     return [Change(resource="unit", summary=summary, steps=(file.put, RELOAD), diff=file.diff)]
 
 
-RESOURCE = Resource(name="unit", applies=lambda spec: spec.ollama.manage, changes=_changes)
+RESOURCE = Resource(name="unit", applies=lambda spec: spec.ollama.wanted, changes=_changes)
