@@ -34,6 +34,10 @@ MODULES_LOAD = "/etc/modules-load.d/ongpu-nvidia.conf"
 NOUVEAU_BLACKLIST = "/etc/modprobe.d/ongpu-nouveau.conf"
 MODULE_OPTIONS = "/etc/modprobe.d/ongpu-nvidia.conf"  # by `ongpu fix`
 
+GPU_UNIT = "ongpu-gpu.service"  # sets what the inventory declares of the GPUs, at each boot and load
+GPU_SERVICE = f"/etc/systemd/system/{GPU_UNIT}"
+ECC_REBOOTED = f"{STATE_DIR}/ecc-rebooted"  # for which ECC mode a reboot was ordered, and in which boot
+
 WATCH_SERVICE = "/etc/systemd/system/ongpu-drift.service"
 WATCH_TIMER = "/etc/systemd/system/ongpu-drift.timer"
 WATCH_FLEET = "/etc/ongpu/fleet.yaml"  # what is declared for this host, where it watches itself
@@ -63,6 +67,8 @@ MANAGED = (
     SWITCH_FAILED,
     REBOOTED,
     DERIVED,
+    GPU_SERVICE,
+    ECC_REBOOTED,
     WATCH_SERVICE,
     WATCH_TIMER,
     WATCH_FLEET,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ongpu.host.reading import Absent, Known, Reading, Unreadable
+from ongpu.host.reading import NOT_LOOKED, Absent, Known, Reading, Unreadable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,15 +79,28 @@ class FabricManager:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsUnit:
+    """ongpu-gpu.service: systemd's ActiveState, UnitFileState and Result."""
+
+    state: str
+    enabled: str
+    result: str
+    needs_reload: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fabric:
     """The NVSwitch fabric. `switches` are NVSwitch devices on the PCI bus; `managed_by_nic` = NVLink 5, where a
     ConnectX bridge manages them (its VPD has SW_MNG). `manager` is Absent when fabric manager is not installed.
-    `persistenced` is that unit's ActiveState, empty without it; whether persistence is on is NVML's to say."""
+    `persistenced` is that unit's ActiveState, empty without it; whether persistence is on is NVML's to say.
+    `settings_unit` is the unit of ours that sets what is declared.
+    """
 
     switches: Reading[tuple[str, ...]]
     managed_by_nic: Reading[bool]
     manager: Reading[FabricManager]
     persistenced: Reading[str]
+    settings_unit: Reading[SettingsUnit] = NOT_LOOKED
 
     @property
     def needs_manager(self) -> Reading[bool]:

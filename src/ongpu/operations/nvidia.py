@@ -46,3 +46,15 @@ def module() -> Generator[FunctionCommand, None, None]:
     """The kernel module loaded = the driver installed. Interrupts: ollama restart (the module is reloaded), or reboot,
     where a reload would not do and the policy allows one."""
     yield from converge("module")
+
+
+@operation()
+def ecc() -> Generator[FunctionCommand, None, None]:
+    """ECC memory on or off, as declared. Interrupts: reboot, where the mode is another and the policy allows one."""
+    yield from converge("ecc")
+
+
+@operation()
+def settings() -> Generator[FunctionCommand, None, None]:
+    """Persistence, power limit, clocks and compute mode of every GPU, now and at each boot. Interrupts: none."""
+    yield from converge("settings")

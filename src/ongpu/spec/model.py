@@ -11,10 +11,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from ongpu.spec import ollama_variables, values
+from ongpu.spec.settings import STRICT, DriverSettings
+from ongpu.spec.watch import DURATION, Watch
 
 # What an editor may check while one types; the validators say the rest.
 _SHARE = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?%?$"}]}
-_DURATION = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^([0-9]+[smhd]?)+$"}]}
 _VERSION = {"type": "string", "pattern": "^v?[0-9]"}
 _BRANCH = {"type": "string", "pattern": "^(auto|v?[0-9].*)$"}
 _SHA256 = {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}
@@ -34,7 +35,7 @@ Sha256 = Annotated[str, AfterValidator(values.sha256), WithJsonSchema(_SHA256)]
 class Strict(BaseModel):
     """Unknown keys are errors; values never change after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = STRICT
 
 
 class Ssh(Strict):
@@ -87,10 +88,17 @@ class Driver(Strict):
         ),
     ] = False
     hold: Annotated[bool, Field(description="Hold the driver packages against upgrades.")] = True
+    settings: DriverSettings = DriverSettings()
     reboot: Annotated[
         Literal["never", "bootstrap", "window"],
         Field(description="bootstrap: only while no NVIDIA driver works and nothing is served."),
     ] = "bootstrap"
+
+    @model_validator(mode="after")
+    def _managed(self) -> Self:
+        if not self.manage and self.settings != DriverSettings():
+            raise ValueError("driver.settings needs driver.manage: true; `settings: null` drops what a group declares")
+        return self
 
 
 class ServicePolicy(Strict):
@@ -103,7 +111,7 @@ class ServicePolicy(Strict):
     drain: Annotated[
         timedelta,
         BeforeValidator(values.duration),
-        WithJsonSchema(_DURATION),
+        WithJsonSchema(DURATION),
         Field(description="How long to wait until nothing is served."),
     ] = timedelta(minutes=10)
     max_unavailable: Annotated[
@@ -202,43 +210,6 @@ class Expect(Strict):
 
     gpus: Annotated[int | None, Field(ge=0, description="Number of GPUs.")] = None
     name: Annotated[str | None, Field(description="Text that each GPU's name contains, e.g. H100.")] = None
-
-
-class Watch(Strict):
-    """A systemd timer that runs `ongpu drift`: on each host for itself, or with `fleet` on a controller for all."""
-
-    every: Annotated[
-        timedelta,
-        BeforeValidator(values.period),
-        WithJsonSchema(_DURATION),
-        Field(description="15m; a part of an hour, or of a day: 1m to 30m, 1h to 24h."),
-    ] = timedelta(minutes=15)
-    fleet: Annotated[
-        Annotated[str, AfterValidator(values.directory)] | None,
-        Field(description="Directory on this host with the fleet's inventory; default: this host watches itself."),
-    ] = None
-    user: Annotated[
-        Annotated[str, AfterValidator(values.account)] | None,
-        Field(description="Account that runs the check, and whose SSH keys it uses; with `fleet` only."),
-    ] = None
-    out: Annotated[
-        dict[str, Annotated[str, AfterValidator(values.directory)]],
-        AfterValidator(values.report_formats),
-        Field(description="Reports to write: prometheus: /var/lib/prometheus/node-exporter/ongpu.prom."),
-    ] = {}
-    debounce: Annotated[int, Field(ge=1, le=1000, description="Looks in a row that make an alert.")] = 1
-    package: Annotated[
-        Annotated[str, AfterValidator(values.requirement)] | None,
-        Field(description="What pip installs into /opt/ongpu/venv where there is no ongpu: a name, or a wheel's URL."),
-    ] = None
-
-    @model_validator(mode="after")
-    def _who_looks(self) -> Self:
-        if self.fleet and not self.user:
-            raise ValueError("watch.fleet needs watch.user, the account whose SSH keys reach the fleet")
-        if self.user and not self.fleet:
-            raise ValueError("watch.user is for watch.fleet; a host that watches itself does it as root")
-        return self
 
 
 class Release(Strict):

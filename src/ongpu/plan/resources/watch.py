@@ -20,7 +20,7 @@ from ongpu.plan.own_spec import own_fleet_file
 from ongpu.plan.render import render
 from ongpu.plan.resources.unit import RELOAD
 from ongpu.plan.types import Change, Run, Step
-from ongpu.spec.model import Watch
+from ongpu.spec.watch import Watch
 
 _LIMIT = 300  # seconds beyond which a check of one host is stuck (`ongpu drift` stops itself at 240)
 _MISSED = 3  # so many periods without a check: it is silent

@@ -5,31 +5,32 @@ from __future__ import annotations
 import re
 
 from ongpu.host.gpu import pci_address
-from ongpu.host.platform import Fabric, FabricManager
+from ongpu.host.paths import GPU_UNIT
+from ongpu.host.platform import Fabric, FabricManager, SettingsUnit
 from ongpu.host.reading import Absent, Known, Reading, Unreadable
 from ongpu.probe.output import Output
 from ongpu.probe.section import Section
 
 # NVSwitches are PCI bridges of class 0x0680. With NVLink 5 they are behind a ConnectX bridge whose vital product data
 # holds SW_MNG (gpu-driver-container, nvidia-driver start scripts); only then there is no device of that class.
-SHELL = r"""
-switches() {
+SHELL = rf"""
+switches() {{
   for dir in /sys/bus/pci/devices/*; do
     vendor=; class=
     [ -r "$dir/vendor" ] && read -r vendor <"$dir/vendor"
     [ "$vendor" = 0x10de ] && [ -r "$dir/class" ] && read -r class <"$dir/class"
-    case $class in 0x0680*) printf '%s\n' "${dir##*/}" ;; esac
+    case $class in 0x0680*) printf '%s\n' "${{dir##*/}}" ;; esac
   done; :
-}
-nic() {
+}}
+nic() {{
   for file in /sys/class/infiniband/*/device/vpd; do
     [ -r "$file" ] && bound 2 grep -qa SW_MNG "$file" && printf '%s\n' "$file"
   done; :
-}
-units() {
-  bound 3 systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState -p Result \
-    nvidia-fabricmanager.service nvidia-persistenced.service
-}
+}}
+units() {{
+  bound 3 systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState -p Result -p NeedDaemonReload \
+    nvidia-fabricmanager.service nvidia-persistenced.service {GPU_UNIT}
+}}
 if [ -d /sys/bus/pci/devices ]; then p switches switches; else p nobus printf 'no\n'; fi
 p nic nic
 if have systemctl && [ -d /run/systemd/system ]; then p units units; else p nosystemd printf 'no\n'; fi
@@ -49,6 +50,7 @@ def parse(output: Output) -> Known[Fabric] | Absent | Unreadable:
             managed_by_nic=_nic(output),
             manager=_manager(output),
             persistenced=_persistenced(output),
+            settings_unit=_settings_unit(output),
         ),
         "/sys/bus/pci/devices, systemctl show",
     )
@@ -110,6 +112,19 @@ def _manager(output: Output) -> Reading[FabricManager]:
 def _persistenced(output: Output) -> Reading[str]:
     unit = _unit(output, "nvidia-persistenced.service")
     return Known(unit.get("ActiveState", ""), "systemctl show") if isinstance(unit, dict) else unit
+
+
+def _settings_unit(output: Output) -> Reading[SettingsUnit]:
+    unit = _unit(output, GPU_UNIT)
+    if not isinstance(unit, dict):
+        return unit
+    found = SettingsUnit(
+        state=unit.get("ActiveState", ""),
+        enabled=unit.get("UnitFileState", ""),
+        result=unit.get("Result", ""),
+        needs_reload=unit.get("NeedDaemonReload") == "yes",
+    )
+    return Known(found, "systemctl show")
 
 
 SECTION = Section(name="fabric", shell=SHELL, parse=parse, seconds=10)

@@ -171,6 +171,37 @@ int lab_gpu_set(const struct lab_gpu *gpu, const char *key, const char *value)
     return fclose(file) == 0;
 }
 
+static const char *store(void)
+{
+    const char *override = getenv("ONGPU_LAB_STORE");
+    return override ? override : LAB_STORE;
+}
+
+int lab_kept(const struct lab_gpu *gpu, const char *key, char *value, size_t size)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s.%s", store(), gpu->section, key);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return 0;
+    int found = fgets(value, (int)size, file) != NULL;
+    fclose(file);
+    return found;
+}
+
+int lab_keep(const struct lab_gpu *gpu, const char *key, const char *value)
+{
+    char path[256];
+    mkdir("/var/lib/ongpu-lab", 0755);
+    mkdir(store(), 0755);
+    snprintf(path, sizeof path, "%s/%s.%s", store(), gpu->section, key);
+    FILE *file = geteuid() == 0 ? fopen(path, "w") : NULL;
+    if (!file)
+        return 0;
+    fprintf(file, "%s\n", value);
+    return fclose(file) == 0;
+}
+
 void lab_compute_capability(const struct lab_gpu *gpu, int *major, int *minor)
 {
     *major = *minor = 0;

@@ -52,6 +52,12 @@ const char *lab_gpu_get(const struct lab_gpu *gpu, const char *key, const char *
 /* Remembers a value until the next boot. 0 if that is not allowed. */
 int lab_gpu_set(const struct lab_gpu *gpu, const char *key, const char *value);
 
+/* A value that a GPU keeps over a reboot, as a real one does in its InfoROM: in LAB_STORE ($ONGPU_LAB_STORE overrides
+ * it), `gpuN.KEY`. The boot makes `ecc_pending` `ecc`. 0 = there is none; it may not be kept. */
+#define LAB_STORE "/var/lib/ongpu-lab/gpus"
+int lab_kept(const struct lab_gpu *gpu, const char *key, char *value, size_t size);
+int lab_keep(const struct lab_gpu *gpu, const char *key, const char *value);
+
 void lab_compute_capability(const struct lab_gpu *gpu, int *major, int *minor);
 
 /* The state of the NVSwitch fabric, as `STATE,STATUS` of NVML. `fabric = nvswitch` is ready while fabric manager runs. */

@@ -32,6 +32,9 @@ for index in order builtin builtin.modinfo; do : >>"/lib/modules/$kernel/modules
 # What the initramfs loads comes first, and knows only the blacklists that were put into it.
 [ "$(knob host nouveau)" != yes ] || grep -qs '^blacklist nouveau$' "$lab"/initramfs/* || "$lab/nouveau"
 
+# What a GPU keeps by itself: a pending ECC mode is in force after a boot.
+for file in /var/lib/ongpu-lab/gpus/*.ecc_pending; do [ ! -e "$file" ] || mv "$file" "${file%_pending}"; done
+
 # udev: the module that claims the GPU, unless it is blacklisted
 [ -z "$(gpus)" ] || modprobe -b -q nvidia || :
 # systemd-modules-load.service does nothing in a container; a file in /etc hides one of the same name in /usr/lib.

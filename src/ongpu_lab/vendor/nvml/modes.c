@@ -13,7 +13,6 @@ DEVICE_UINT(nvmlDeviceGetAccountingBufferSize, "accounting_size", "4000")
 DEVICE_UINT(nvmlDeviceGetMaxMigDeviceCount, "mig_max", "0")
 DEVICE_UINT(nvmlDeviceGetVirtualizationMode, "virtualization", "0")
 DEVICE_UINT(nvmlDeviceGetPowerManagementMode, "power_mode", "1")
-DEVICE_PAIR(nvmlDeviceGetEccMode, "ecc", "unsupported")
 DEVICE_PAIR(nvmlDeviceGetMigMode, "mig", "unsupported")
 DEVICE_PAIR(nvmlDeviceGetGspFirmwareMode, "gsp", "1,1")
 
@@ -91,8 +90,76 @@ NVML_API nvmlDeviceSetComputeMode(device gpu, unsigned mode)
 
 NVML_API nvmlDeviceSetPowerManagementLimit(device gpu, unsigned milliwatts)
 {
+    unsigned lowest = 0, highest = 0;
     CHECK_DEVICE(gpu);
+    if (nvml_pair(lab_gpu_get(gpu, "power_range_mw", "100000,300000"), &lowest, &highest))
+        return NOT_SUPPORTED;
+    if (milliwatts < lowest || milliwatts > highest)
+        return INVALID_ARGUMENT;
     return set(gpu, "power_limit_mw", milliwatts);
+}
+
+struct power_value {
+    unsigned version;
+    unsigned char scope; /* 0 = the GPU */
+    unsigned milliwatts;
+};
+
+NVML_API nvmlDeviceSetPowerManagementLimit_v2(device gpu, const struct power_value *value)
+{
+    if (value->scope)
+        return NOT_SUPPORTED;
+    return nvmlDeviceSetPowerManagementLimit(gpu, value->milliwatts);
+}
+
+/* Locked clocks can be set but, as with the real library, not read back. */
+NVML_API nvmlDeviceSetGpuLockedClocks(device gpu, unsigned lowest, unsigned highest)
+{
+    CHECK_DEVICE(gpu);
+    if (lowest > highest)
+        return INVALID_ARGUMENT;
+    result code = set(gpu, "locked_clock_min", lowest);
+    return code ? code : set(gpu, "locked_clock_max", highest);
+}
+
+NVML_API nvmlDeviceResetGpuLockedClocks(device gpu)
+{
+    return nvmlDeviceSetGpuLockedClocks(gpu, 0, 0);
+}
+
+NVML_API nvmlDeviceSetMemoryLockedClocks(device gpu, unsigned lowest, unsigned highest)
+{
+    (void)lowest;
+    CHECK_DEVICE(gpu);
+    return set(gpu, "locked_memory_clock", highest);
+}
+
+NVML_API nvmlDeviceResetMemoryLockedClocks(device gpu)
+{
+    return nvmlDeviceSetMemoryLockedClocks(gpu, 0, 0);
+}
+
+/* ecc = CURRENT[,PENDING]. What is set is pending until the next boot, and is kept in the GPU (LAB_STORE). */
+NVML_API nvmlDeviceGetEccMode(device gpu, unsigned *current, unsigned *pending)
+{
+    char kept[16];
+    CHECK_DEVICE(gpu);
+    result code = nvml_pair(lab_gpu_get(gpu, "ecc", "unsupported"), current, pending);
+    if (code == SUCCESS && lab_kept(gpu, "ecc", kept, sizeof kept))
+        *current = *kept == '1';
+    if (code == SUCCESS && lab_kept(gpu, "ecc_pending", kept, sizeof kept))
+        *pending = *kept == '1';
+    else if (code == SUCCESS && lab_kept(gpu, "ecc", kept, sizeof kept))
+        *pending = *current;
+    return code;
+}
+
+NVML_API nvmlDeviceSetEccMode(device gpu, unsigned mode)
+{
+    CHECK_DEVICE(gpu);
+    if (!nvml_known(lab_gpu_get(gpu, "ecc", "unsupported")))
+        return NOT_SUPPORTED;
+    return lab_keep(gpu, "ecc_pending", mode ? "1" : "0") ? SUCCESS : NO_PERMISSION;
 }
 
 static int has_ecc(device gpu)

@@ -12,6 +12,7 @@
 
 struct options {
     const char *gpu_fields, *process_fields, *format, *only, *persistence;
+    const char *setting, *value; /* -pl 250 */
     const char *lacking; /* an option of the real program that this one has not */
     int list;
 };
@@ -146,8 +147,7 @@ static const char *after(const char *argument, const char *name)
 /* Part of the real program, but not of this one. */
 static int is_lacking(const char *argument)
 {
-    static const char *const known[] = {"-q", "--query", "topo", "pmon", "dmon", "mig", "nvlink", "-r", "--gpu-reset", "-pl",
-                                        "-c", "-l", "-lms", "-h", "--help", "--version", "--query-remapped-rows",
+    static const char *const known[] = {"-q", "--query", "topo", "pmon", "dmon", "mig", "nvlink", "-r", "--gpu-reset", "-l", "-lms", "-h", "--help", "--version", "--query-remapped-rows",
                                         "--query-retired-pages", "--help-query-gpu"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (!strncmp(argument, known[i], strlen(known[i])) && strchr("=", argument[strlen(known[i])]))
@@ -166,7 +166,10 @@ static int parse(int count, char **arguments, struct options *options)
             options->only = arguments[++i];
         else if (!strcmp(argument, "-pm") && next)
             options->persistence = arguments[++i];
-        else if ((value = after(argument, "--id=")))
+        else if (is_setting(argument) && (next || !takes_value(argument))) {
+            options->setting = argument;
+            options->value = takes_value(argument) ? arguments[++i] : "";
+        } else if ((value = after(argument, "--id=")))
             options->only = value;
         else if ((value = after(argument, "--query-gpu=")))
             options->gpu_fields = value;
@@ -210,5 +213,9 @@ int main(int count, char **arguments)
         return query_processes(&selection, options.process_fields, options.format);
     if (options.persistence)
         return set_persistence(&selection, options.persistence);
+    if (options.setting) {
+        code = change_setting(&selection, options.setting, options.value);
+        return code ? exit_code(code) : 0;
+    }
     return print_table(&selection);
 }

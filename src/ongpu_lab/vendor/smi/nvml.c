@@ -64,6 +64,11 @@ int nvml_text(const char *function, device gpu, char *out, unsigned size)
 
 int nvml_set(const char *function, device gpu, unsigned value) { CALL((device, unsigned), gpu, value); }
 
+int nvml_set2(const char *function, device gpu, unsigned first, unsigned second)
+{
+    CALL((device, unsigned, unsigned), gpu, first, second);
+}
+
 const char *nvml_error(int code)
 {
     const char *(*text)(int);

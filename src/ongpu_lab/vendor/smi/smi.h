@@ -1,5 +1,5 @@
 /* The lab's own nvidia-smi, for machines that cannot fetch NVIDIA's: -L, the table, --query-gpu,
- * --query-compute-apps, -pm. Texts and exit codes are held against recordings of the real program.
+ * --query-compute-apps, -pm and what set.c sets. Texts and exit codes are held against recordings of the real program.
  */
 #ifndef ONGPU_LAB_SMI_H
 #define ONGPU_LAB_SMI_H
@@ -43,6 +43,7 @@ int nvml_remapped_rows(device gpu, unsigned values[4]);
 int nvml_index(unsigned index, device *gpu);
 int nvml_text(const char *function, device gpu, char *out, unsigned size);
 int nvml_set(const char *function, device gpu, unsigned value);
+int nvml_set2(const char *function, device gpu, unsigned first, unsigned second);
 const char *nvml_error(int code);
 void process_name(unsigned pid, char *out, unsigned size);
 
@@ -59,6 +60,11 @@ const char *shown_error(int code);
 
 int query_gpus(const struct selection *selection, const char *fields, const char *format);
 int query_processes(const struct selection *selection, const char *fields, const char *format);
+/* set.c: -pl, -lgc, -rgc, -lmc, -rmc, -c, -e. Returns NVML's code, or 0. */
+int is_setting(const char *option);
+int takes_value(const char *option);
+int change_setting(const struct selection *selection, const char *option, const char *value);
+
 int print_table(const struct selection *selection);
 
 #endif
