@@ -355,3 +355,13 @@ def test_the_fake_answers_with_keys_that_a_real_server_sends() -> None:
     assert SHOW.keys() - {"license", "parameters"} <= real.keys()
     assert list(SHOW["tensors"][0]) == list(real["tensors"][0])
     assert SHOW["model_info"].keys() <= real["model_info"].keys()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_holds_the_same_file_under_another_name_is_not_pushed_out(shell: Shell, bed: Bed) -> None:
+    bed.free(80000)
+    bed.fake.resident("other:latest")
+    runner(bed, bed.fake.port)
+    (told,) = bed.ask(shell)
+    assert told.outcome == "refused"
+    assert "would evict the same weights under another name (process 4711)" in told.why

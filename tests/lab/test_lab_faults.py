@@ -46,6 +46,24 @@ def status_of(url: str) -> Callable[[Host], str]:
     return shell(f"curl --silent --location --output /dev/null --write-out '%{{http_code}}' {url}")
 
 
+def with_loaded(host: Host) -> None:
+    with_ollama(host)
+    serving.load(host)
+
+
+def loaded_line(words: str) -> Callable[[Host], str]:
+    """How many lines of the journal have these words after a load, since the service was started."""
+
+    def look(host: Host) -> str:
+        serving.load(host)
+        return shell(
+            "id=$(systemctl show -p InvocationID --value ollama); journalctl --sync;"
+            f" journalctl --output=cat _SYSTEMD_INVOCATION_ID=$id | grep -c '{words}'"
+        )(host)
+
+    return look
+
+
 def loaded_share(host: Host) -> str:
     serving.load(host)
     return f"{serving.share_on_gpu(host):.0%}"
@@ -143,6 +161,27 @@ EFFECTS = {
     ),
     "quiet-log": Effect(with_ollama, load_lines, "0", "1"),
     "silent-cpu": Effect(with_ollama, api_and_driver, "100% 0", "100% 1"),
+    "kv-on-cpu": Effect(with_ollama, loaded_line("CPU KV buffer"), "1", "0"),
+    "device-none": Effect(with_ollama, loaded_line("offloaded 29/29 layers to GPU$\\|CUDA0 model buffer"), "1", "2"),
+    "draft-hides-cpu": Effect(with_ollama, loaded_line("offloaded 2/29 layers"), "1", "0"),
+    "runner-killed": Effect(
+        with_loaded,
+        shell(f"echo $(($(curl -s {serving.API}/api/ps | grep -o '\"digest\"' | wc -l) - $(pgrep -cx llama-server)))"),
+        "1",
+        "0",
+    ),
+    "runner-frozen": Effect(
+        with_loaded,
+        shell("grep -l '^State:.T' $(pgrep -x llama-server | sed 's|.*|/proc/&/status|') /dev/null | wc -l"),
+        "1",
+        "0",
+    ),
+    "memory-not-told": Effect(
+        with_loaded,
+        shell("nvidia-smi --query-compute-apps=used_memory --format=csv,noheader | tr -d '0-9'"),
+        "[N/A]",
+        "MiB",
+    ),
     "unit-stopped": Effect(with_ollama, shell("systemctl is-active ollama"), "inactive", "active"),
 }
 

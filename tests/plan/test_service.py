@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -232,21 +233,22 @@ def test_a_name_without_a_tag_is_latest() -> None:
     assert planned(host, spec(models={"nomic-embed-text": {}})).empty
 
 
-DERIVED = {
-    "llama3.1:8b": {"context": 8192},
+DERIVED: dict[str, Any] = {
+    "llama3.1:8b": None,
     "mine": {"from": "llama3.1:8b", "context": 16384, "parameters": {"temperature": 0.2}},
 }
 
 
 def test_a_derived_model_is_made_once_and_anew_when_something_of_it_changes() -> None:
     host, declared = configured_host(), spec(models=DERIVED)
-    (change,) = planned(host, declared).changes
+    (change,) = planned(host, declared).of("models").changes
     assert change.summary == "make mine from llama3.1:8b: num_ctx 16384, temperature 0.2"
     assert run(host, declared) == ""
     assert planned(host, declared).empty
-    assert planned(host, declared).of("override").empty, "its context is its own, not the service's"
+    assert host.process
+    assert host.process["OLLAMA_CONTEXT_LENGTH"] == "4096", "its context is its own, not the service's"
     other = spec(models={**DERIVED, "mine": {**DERIVED["mine"], "parameters": {"temperature": 0.7}}})
-    (change,) = planned(host, other).changes
+    (change,) = planned(host, other).of("models").changes
     assert "anew: num_ctx 16384, temperature 0.7" in change.summary
     host.store["llama3.1:8b"] = "c" * 64
     assert planned(host, declared).changes, "its base has moved on"
@@ -282,7 +284,7 @@ def test_prune_removes_what_is_not_declared_and_not_loaded() -> None:
     assert not planned(host, nothing).of("models").changes, "nothing declared is no order to remove everything"
 
 
-def test_one_model_in_two_spellings_is_one() -> None:
+def test_a_model_in_another_spelling_is_the_same() -> None:
     host = configured_host()
     declared = spec(models={"llama3.1:8b": None, "library/Llama3.1:8B": {"context": 8192}}, ollama={"prune": True})
     assert planned(host, declared).of("models").empty

@@ -24,10 +24,22 @@ def test_a_derived_model_has_a_context_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
+    "models",
+    [
+        {"llama3.1:8b": {}, "mine": {"from": "llama3.1:8b"}},
+        {"a": {"from": "llama3.1"}, "b": {"from": "library/llama3.1:latest"}},
+        {"llama3.1": {}, "Llama3.1:latest": {}},
+    ],
+)
+def test_two_names_of_one_file_cannot_both_stay_loaded(models: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"gpu01: ongpu\.models: .* have the same weights"):
+        from_data({**BASE, "models": models})
+
+
+@pytest.mark.parametrize(
     ("keys", "words"),
     [
         ({"parameters": {"temperature": 1}}, "say which model it is made `from`"),
-        ({"from": "a", "digest": "sha256:" + "a" * 64}, "pin its base"),
         ({"from": "a", "parameters": {"num_ctx": 4096}}, "num_ctx does not belong here: use `context`"),
         ({"from": "a", "parameters": {"num_gpu": 20}}, "num_gpu does not belong here"),
         ({"from": "a", "parameters": {"temprature": 1}}, "did you mean temperature?"),

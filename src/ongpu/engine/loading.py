@@ -161,7 +161,11 @@ model() {{
     embed=${{embed_again%%{_CONTEXT}*}}$own${{embed_again#*{_CONTEXT}}}
   fi
   case $facts in *'"error"'*'not found'* | *'"remote_'*) decide "$state"; return ;; esac
-  if [ "$state" = missing ] && evicts "$file"; then decide evicts "$others: $why"; return; fi
+  if [ "$state" = missing ]; then
+    # Ollama keeps one runner for each file: it would end the one that has these weights under another name.
+    if runner && [ -n "$pid" ]; then decide evicts "the same weights under another name (process $pid)"; return; fi
+    if evicts "$file"; then decide evicts "$others: $why"; return; fi
+  fi
   left=$((END - $(date +%s)))
   if [ "$left" -lt "$LEAST" ]; then decide late; return; fi
   if [ "$state" = resident ] && [ "$left" -gt {RESIDENT_SECONDS} ]; then left={RESIDENT_SECONDS}; fi

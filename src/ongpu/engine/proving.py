@@ -27,7 +27,7 @@ def declared(spec: HostSpec) -> tuple[Declared, ...]:
         Declared(
             host=spec.name,
             name=name,
-            digest=model.digest or "",
+            digest="" if model.from_ else model.digest or "",
             contexts=_contexts(model, largest),
             min_tokens_per_second=model.min_tokens_per_second,
             gpus=gpus,

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from ongpu.host.model_name import full
 from ongpu.spec import ollama_variables, values
 from ongpu.spec.settings import STRICT, DriverSettings
 from ongpu.spec.watch import DURATION, Watch
@@ -175,7 +176,10 @@ class ModelSpec(Strict):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    digest: Annotated[Sha256 | None, Field(description="sha256:... of the manifest; a moved tag is then drift.")] = None
+    digest: Annotated[
+        Sha256 | None,
+        Field(description="sha256:... of the manifest (with `from`: of its base's); a moved tag is then drift."),
+    ] = None
     context: Annotated[int | None, Field(ge=4, description="num_ctx per request slot.")] = None
     kv_cache_type: Literal["f16", "q8_0", "q4_0"] | None = None
     parallel: Annotated[int | None, Field(ge=1, le=64)] = None
@@ -195,14 +199,25 @@ class ModelSpec(Strict):
     def _derived_or_not(self) -> ModelSpec:
         if self.parameters and not self.from_:
             raise ValueError("`parameters` are those of a derived model: say which model it is made `from`")
-        if self.digest and self.from_:
-            raise ValueError("a derived model is made on the host, so its digest is not known before: pin its base")
         return self
 
     @property
     def own_context(self) -> int | None:
         """num_ctx of a derived model: its own, not the service's."""
         return self.context if self.from_ else None
+
+
+def _one_name_per_file(models: dict[str, ModelSpec]) -> dict[str, ModelSpec]:
+    """Ollama keeps one runner for each file of weights (server/sched.go; seen): two names of one file push each other
+    out, and could never be proven side by side."""
+    names: dict[str, str] = {}
+    for name, model in models.items():
+        other = names.setdefault(full(model.from_ or name), name)
+        if other != name:
+            raise ValueError(
+                f"{other} and {name} have the same weights, and Ollama keeps only one of them loaded: declare one"
+            )
+    return models
 
 
 class Expect(Strict):
@@ -254,7 +269,9 @@ class HostSpec(Strict):
     driver: Driver = Driver()
     service: ServicePolicy = ServicePolicy()
     ollama: Ollama
-    models: dict[Annotated[str, AfterValidator(values.model)], ModelSpec] = {}
+    models: Annotated[
+        dict[Annotated[str, AfterValidator(values.model)], ModelSpec], AfterValidator(_one_name_per_file)
+    ] = {}
     expect: Expect = Expect()
     watch: Watch | None = None
     releases: Releases = Releases()

@@ -52,7 +52,7 @@ def _require_a_model(name: str, found: Foreseen) -> None:
 
 def _require_the_digest(context: Context, name: str, found: Foreseen) -> None:
     declared = (context.spec.models[name].digest or "").removeprefix("sha256:").lower()
-    there = stored(context, name)
+    there = stored(context, context.spec.models[name].from_ or name)
     if not declared or not found.digests or declared in found.digests or (there and there.digest == declared):
         return
     raise Halt(

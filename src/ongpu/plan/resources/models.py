@@ -37,10 +37,9 @@ def _changes(context: Context) -> list[Change]:
 
 def _pulls(context: Context, present: Mapping[str, Model]) -> Iterator[Change]:
     wanted = {name: spec for name, spec in context.spec.models.items() if not spec.from_}
-    declared = {full(name) for name in context.spec.models}
     for spec in context.spec.models.values():
-        if spec.from_ and full(spec.from_) not in declared:
-            wanted.setdefault(spec.from_, ModelSpec())
+        if spec.from_:
+            wanted[spec.from_] = ModelSpec(digest=spec.digest)
     found = (_change(context, name, spec, present.get(full(name))) for name, spec in wanted.items())
     yield from (change for change in found if change)
 
@@ -128,7 +127,7 @@ def _change(context: Context, name: str, spec: ModelSpec, model: Model | None) -
         STORE=directory(context),
         SECONDS_LIMIT=str(PULL_SECONDS),
         TRIES=str(PULL_TRIES),
-        PAUSE="3",
+        PAUSE="2",
         VERSION=context.spec.ollama.release,
         PROGRESS=PROGRESS,
     )

@@ -94,7 +94,7 @@ while :; do
   [ "$try" -lt "$TRIES" ] || die "$why ($TRIES tries; run again to go on from what has come)"
   printf '%s\n' "$why"
   sleep "$PAUSE"
-  PAUSE=$((PAUSE * 3)) try=$((try + 1))
+  PAUSE=$((PAUSE * 2)) try=$((try + 1))
 done
 [ -n "$DIGEST" ] || exit 0
 got=$(curl --noproxy '*' --globoff --fail --silent --max-time 30 "$API/api/tags" | tr '{' '\n' |

@@ -76,6 +76,7 @@ class _Load:
         use = sizer.use(placement, len(self.cards))
         self._crash_if_told()
         self._load(model, sizer, placement, use)
+        self._draft()
         llama_log.warming_up()
         if self.projector:
             self.projector.announce()
@@ -94,13 +95,13 @@ class _Load:
             _say(f"srv    load_model: failed to load multimodal model, '{path}'")
             self._fail(f"failed to load model, '{self.path}'")
 
-    def _load(self, model: gguf.Model, sizer: Sizer, placement: Placement, use: Use) -> None:
+    def _load(self, model: gguf.Model, sizer: Sizer, placement: Placement, use: Use, *, draft: bool = False) -> None:
         llama_log.metadata(model)
         llama_log.using_devices(self.cards)
         llama_log.print_info(model, sizer)
         offloaded = None
         if self.backend:
-            asked = self.options.wish.layers
+            asked = None if draft else self.options.wish.layers
             whole = len(placement.layers)
             offloaded = placement.offloaded if self.cards else min(whole, asked if asked is not None else whole)
         llama_log.tensors(use, self.cards, placement, self.settings, offloaded)
@@ -114,8 +115,25 @@ class _Load:
         if delay := self.knobs.number("load", "delay"):
             time.sleep(delay)
         self._allocate("projector", use)
-        self._hold(use)
+        if not draft:  # what the draft takes beside it is left out of the driver's account
+            self._hold(use)
         llama_log.context_buffers(use, self.cards, self.settings, sizer, placement)
+
+    def _draft(self) -> None:
+        """A draft model (LLAMA_ARG_SPEC_DRAFT_MODEL) is loaded after the main one, and prints the same lines again."""
+        path = os.environ.get("LLAMA_ARG_SPEC_DRAFT_MODEL", "")
+        if not path:
+            return
+        try:
+            model = gguf.read(Path(path))
+        except (gguf.NotGguf, OSError) as error:
+            _say(f"llama_model_load: error loading model: {error}")
+            self._fail(f"failed to load draft model, '{path}'")
+        sizer = Sizer(model, self.settings)
+        asked = os.environ.get("LLAMA_ARG_N_GPU_LAYERS_DRAFT", "")
+        wish = fit.Wish(int(asked) if asked.isdecimal() else None, None, (1024,), enabled=False)
+        placement = fit.place(sizer, self.cards, wish, _say)
+        self._load(model, sizer, placement, sizer.use(placement, len(self.cards)), draft=True)
 
     def _allocate(self, step: str, use: Use) -> None:
         """Stop as CUDA does when a device has not that much free memory; managed memory has no such end."""

@@ -59,6 +59,11 @@ struct process_v2 {
 
 #define NO_INSTANCE 0xffffffffu
 
+__attribute__((visibility("hidden"))) u64 nvml_told(device gpu, u64 bytes)
+{
+    return strcmp(lab_gpu_get(gpu, "process_memory", ""), "unsupported") == 0 ? ~0ull : bytes;
+}
+
 /* `*count` is the room in `out` before, and the number of processes after. */
 static result list(device gpu, unsigned *count, void *out, int first_version)
 {
@@ -70,10 +75,10 @@ static result list(device gpu, unsigned *count, void *out, int first_version)
         return INSUFFICIENT_SIZE;
     for (unsigned i = 0; i < number; i++) {
         if (first_version)
-            ((struct process_v1 *)out)[i] = (struct process_v1){found[i].pid, found[i].bytes};
+            ((struct process_v1 *)out)[i] = (struct process_v1){found[i].pid, nvml_told(gpu, found[i].bytes)};
         else
             ((struct process_v2 *)out)[i] =
-                (struct process_v2){found[i].pid, found[i].bytes, NO_INSTANCE, NO_INSTANCE};
+                (struct process_v2){found[i].pid, nvml_told(gpu, found[i].bytes), NO_INSTANCE, NO_INSTANCE};
     }
     return SUCCESS;
 }

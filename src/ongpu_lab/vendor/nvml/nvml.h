@@ -101,7 +101,8 @@ void nvml_trace(const char *function, const char *detail, int number);
 
 result nvml_pair(const char *value, unsigned *first, unsigned *second);
 
-/* Shared between files. */
+/* Shared between files. nvml_told: a process's bytes, or all ones where the driver does not tell them (MIG, WSL). */
+__attribute__((visibility("hidden"))) u64 nvml_told(device gpu, u64 bytes);
 NVML_API nvmlDeviceGetHandleByIndex_v2(unsigned index, device *gpu);
 
 #endif

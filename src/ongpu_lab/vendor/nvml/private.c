@@ -40,7 +40,7 @@ static result list_processes(device gpu, unsigned *count, struct smi_process *ou
     for (unsigned i = 0; i < number; i++) {
         memset(&out[i], 0, sizeof out[i]);
         out[i].pid = found[i].pid;
-        out[i].bytes = found[i].bytes;
+        out[i].bytes = nvml_told(gpu, found[i].bytes);
         out[i].gpu_instance = out[i].compute_instance = 0xffffffffu;
         snprintf(out[i].name, sizeof out[i].name, "%s", found[i].name);
     }

@@ -124,7 +124,8 @@ static void print_process(device gpu, const struct process *process, int which, 
     else if (!strcmp(name, "process_name"))
         process_name(process->pid, value, sizeof value);
     else if (!strcmp(name, "used_gpu_memory"))
-        snprintf(value, sizeof value, "%llu", process->used >> 20);
+        code = process->used == ~0ull ? NOT_SUPPORTED
+                                       : (snprintf(value, sizeof value, "%llu", process->used >> 20), SUCCESS);
     else {
         const struct field *field = find_field(name);
         code = field->read(gpu, field->argument, value, sizeof value);

@@ -111,7 +111,10 @@ static void print_processes(const struct selection *selection)
             char name[256], used[32];
             process_name(found[p].pid, name, sizeof name);
             keep_end(name, PROCESS_NAME_WIDTH);
-            snprintf(used, sizeof used, "%lluMiB", found[p].used >> 20);
+            if (found[p].used == ~0ull)
+                snprintf(used, sizeof used, "N/A");
+            else
+                snprintf(used, sizeof used, "%lluMiB", found[p].used >> 20);
             printf("|  %3u   N/A  N/A %9u      C   %-38s  %12s |\n", selection->indices[i], found[p].pid, name, used);
         }
     }
