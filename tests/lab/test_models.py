@@ -89,6 +89,12 @@ def load(host: Host, model: str, **body: Any) -> None:
     host.out(f"curl -sf --max-time 60 -d '{text}' {API}/api/generate >/dev/null")
 
 
+def unload(host: Host) -> None:
+    for model in resident(host):
+        load(host, model, keep_alive=0)
+    host.out(f"until curl -sf {API}/api/ps | grep -qF '[]'; do sleep 0.1; done", timeout=30)
+
+
 def blocked(report: Mapping[str, dict[str, Any]]) -> str:
     (found,) = [change for change in report["lab3"]["changes"] if change["kind"] == "blocked"]
     return str(found["summary"])
@@ -129,9 +135,11 @@ def test_what_a_client_has_loaded_stays_as_it_is(on: Controller, server: Host) -
 
 
 def test_a_busy_neighbour_is_never_evicted(on: Controller, server: Host, declare: Declare) -> None:
+    unload(server)  # what is resident is loaded again after a restart
     both = declare({VISION: {}}, env={"OLLAMA_MAX_LOADED_MODELS": 1})
-    assert both.ongpu("apply", "-y").returncode == 0
-    load(server, VISION, keep_alive=0)
+    done = both.ongpu("apply", "-y")
+    assert done.returncode == 0, done.stdout + done.stderr
+    unload(server)
     load(server, SMALL, keep_alive="1h")
     model = by_name(both.report("verify", "--load", expect=3))[VISION]
     assert model["verdict"] == "unknown"
@@ -187,10 +195,12 @@ def test_a_cut_pull_goes_on(on: Controller, declare: Declare, server: Host) -> N
 
 def test_a_derived_model_and_what_is_not_declared_any_more(declare: Declare, server: Host) -> None:
     """Shown before it is removed, and never while it is loaded."""
+    unload(server)  # SMALL has the same file: it would not be pushed out
     made = declare({"mine": {"from": SMALL, "context": 16384, "parameters": {"temperature": 0.2}}})
     models = by_name(made.report("apply", "-y"))
     assert (models["mine"]["verdict"], models["mine"]["context_length"]) == ("verified", 16384)
     assert made.report("plan")["lab3"]["changes"] == []
+    unload(server)
     load(server, VISION, keep_alive="1h")
     pruned = declare({SMALL: {}}, prune=True)
     planned = [change["summary"] for change in pruned.report("plan", expect=2)["lab3"]["changes"]]
