@@ -7,7 +7,8 @@ from pathlib import Path
 _here = Path(__file__).resolve().parent
 sys.path.append(str(_here / "src"))  # a checkout works without being installed
 
-import ongpu.engine.workarounds  # noqa: E402, F401 - before the first connection
+if "pyinfra_cli" in sys.modules:  # `ongpu drift` reads this file too, and does without pyinfra
+    import ongpu.engine.workarounds  # noqa: F401 - before the first connection
 from ongpu.errors import OngpuError  # noqa: E402
 from ongpu.spec.load import load  # noqa: E402
 from ongpu.spec.pyinfra_data import pyinfra_groups  # noqa: E402

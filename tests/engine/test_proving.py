@@ -7,10 +7,10 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ongpu.engine.answer import divide
 from ongpu.engine.proving import declared, load_script
 from ongpu.engine.proving import testimony as verdicts
 from ongpu.engine.remote import Answer
-from ongpu.engine.verify import divide
 from ongpu.host.ollama import Api, Service
 from ongpu.host.reading import Absent, Known
 from ongpu.host.snapshot import HostSnapshot

@@ -19,7 +19,7 @@ from ongpu.host.result import FleetResult, HostResult
 from ongpu.report import exit_code, formats, renderer, trouble
 
 if TYPE_CHECKING:
-    from ongpu.fleet.session import Options
+    from ongpu.fleet.options import Options
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -89,7 +89,7 @@ def options(
     inventory: str, hosts: tuple[str, ...], limit: tuple[str, ...], parallel: int, timeout: int, force: bool = False
 ) -> Options:
     """The session's options. pyinfra is imported here, not at start-up."""
-    from ongpu.fleet.session import Options
+    from ongpu.fleet.options import Options
 
     inventory = found(inventory)
     return Options(inventory=inventory, limit=(*hosts, *limit), parallel=parallel, seconds=timeout, force=force)

@@ -33,7 +33,7 @@ from ongpu.history.store import State, Store
 from ongpu.host.result import HostResult
 
 if TYPE_CHECKING:
-    from ongpu.fleet.session import Options
+    from ongpu.fleet.options import Options
     from ongpu.spec.model import Rollout
 
 PLAN_SECONDS = 900  # for one host's plan; what is done then has its own limit, step by step

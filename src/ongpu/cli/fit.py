@@ -91,7 +91,7 @@ def _given(gpus: tuple[int, ...]) -> Target:
 
 
 def _host(name: str, inventory: str, timeout: int) -> Target:
-    from ongpu.fleet.read import snapshot_fleet
+    from ongpu.fleet.snapshot import snapshot_fleet
     from ongpu.host import codec
 
     for host, body, why in snapshot_fleet(options(inventory, (name,), (), 1, timeout)):

@@ -43,7 +43,7 @@ def command(
     if local:
         return _local(keep_secrets)
     chosen = options(inventory, hosts, limit, parallel, timeout)
-    from ongpu.fleet.read import snapshot_fleet
+    from ongpu.fleet.snapshot import snapshot_fleet
 
     codes = []
     for name, body, why in snapshot_fleet(chosen, keep_secrets):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import gevent
+import pyinfra_cli  # noqa: F401 - patches the standard library for gevent: before paramiko is imported
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host

@@ -85,13 +85,17 @@ def spec_of(host: Host) -> HostSpec:
     """The host's declared state, from its data key `ongpu`. Raises ConfigError with one sentence."""
     cell = cell_of(host)
     if cell.spec is None:
-        data = host_data(host, KEY)
-        if data is None:
-            raise ConfigError(
-                f"{host.name} has no ongpu spec, so nothing is changed: declare it in inventory/*.yaml "
-                "(or give it the host data key `ongpu`)"
-            )
-        if not isinstance(data, Mapping):
-            raise ConfigError(f"{host.name}: the host data key `ongpu` must be a mapping")
-        cell.spec = from_data({"name": host.name, **data})
+        cell.spec = spec_in(host.name, host_data(host, KEY))
     return cell.spec
+
+
+def spec_in(name: str, data: object) -> HostSpec:
+    """The declared state in the value of a host's data key `ongpu` (None = it has none). Raises ConfigError."""
+    if data is None:
+        raise ConfigError(
+            f"{name} has no ongpu spec, so nothing is changed: declare it in inventory/*.yaml "
+            "(or give it the host data key `ongpu`)"
+        )
+    if not isinstance(data, Mapping):
+        raise ConfigError(f"{name}: the host data key `ongpu` must be a mapping")
+    return from_data({"name": name, **data})

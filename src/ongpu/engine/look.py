@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ongpu.engine.answer import NOT_LOOKED_AT, PROBE_SECONDS, read
 from ongpu.engine.cell import cell_of
-from ongpu.engine.remote import Answer, run_script
+from ongpu.engine.remote import run_script
 from ongpu.host.snapshot import HostSnapshot
-from ongpu.probe.decode import decode, script
+from ongpu.probe.decode import script
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
 
-PROBE_SECONDS = 120
-NOT_LOOKED_AT = HostSnapshot.unreadable("not looked at yet")
+__all__ = ["NOT_LOOKED_AT", "PROBE_SECONDS", "forget", "read", "remember", "snapshot"]
 
 
 def _age(host: Host) -> tuple[bool, int]:
@@ -36,13 +36,6 @@ def snapshot(host: Host) -> HostSnapshot:
     return fresh
 
 
-def read(answer: Answer) -> HostSnapshot:
-    """The snapshot in a probe's answer. Cut off half way it still says what came through."""
-    if answer.failure and "@@ongpu" not in answer.text:
-        return HostSnapshot.unreadable(answer.failure, _what_would_allow(answer.failure))
-    return decode(answer.text)
-
-
 def remember(host: Host, value: HostSnapshot) -> None:
     """Keep a snapshot that came with another script's answer (the proof looks in the same round trip)."""
     cell = cell_of(host)
@@ -52,9 +45,3 @@ def remember(host: Host, value: HostSnapshot) -> None:
 def forget(host: Host) -> None:
     """After a command of ours: the next look is a fresh one."""
     cell_of(host).snapshot = None
-
-
-def _what_would_allow(failure: str) -> str:
-    if "sudo" in failure or "password" in failure:
-        return "allow the user to run `sudo -n sh`, or connect as root"
-    return ""

@@ -6,27 +6,21 @@ in the way, and it cannot tell a time-out from a refusal (docs/design.md, "pyinf
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+import pyinfra_cli  # noqa: F401 - patches the standard library for gevent: before paramiko is imported
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
 from pyinfra.api.command import StringCommand
 
 from ongpu.engine import workarounds as workarounds
 from ongpu.engine.alive import watched
+from ongpu.engine.answer import Answer, reason
 from ongpu.errors import OngpuError
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """`text` is standard output, ASCII, newline-separated. `failure` says in words why there is no trustworthy
-    text: a lost connection, a time limit, a refused sudo; empty when the transport did its work."""
-
-    text: str
-    failure: str = ""
+__all__ = ["Answer", "run_script"]
 
 
 def _connector_arguments(host: Host) -> dict[str, Any]:
@@ -51,7 +45,7 @@ def run_script(host: Host, script: str, seconds: int) -> Answer:
         return Answer(output.stdout, watch.reason)
     if not ok and _is_closed(host):
         return Answer(output.stdout, "the connection was closed by the host")
-    failure = "" if ok else _last_line(output.stderr) or _last_line(output.stdout) or "the shell failed silently"
+    failure = "" if ok else reason(output.stdout, output.stderr)
     return Answer(output.stdout, failure)
 
 
@@ -60,11 +54,6 @@ def _is_closed(host: Host) -> bool:
     client = getattr(host.connector, "client", None)
     transport = client.get_transport() if client is not None else None
     return transport is not None and not transport.is_active()
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.split("\n") if line.strip()]
-    return lines[-1][:300] if lines else ""
 
 
 def _in_words(error: Exception) -> str:

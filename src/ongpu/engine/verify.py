@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
+import pyinfra_cli  # noqa: F401 - patches the standard library for gevent: before paramiko is imported
 from pyinfra import context
 from pyinfra.api.command import FunctionCommand
 
+from ongpu.engine.answer import divide
 from ongpu.engine.cell import Cell, cell_of, spec_of
 from ongpu.engine.converge import failure
 from ongpu.engine.look import NOT_LOOKED_AT, read, remember, snapshot
 from ongpu.engine.proving import declared, load_script, testimony
-from ongpu.engine.remote import Answer, run_script
+from ongpu.engine.remote import run_script
 from ongpu.errors import Exit, OngpuError
 from ongpu.host.result import Finding, ModelResult, Unknown
 from ongpu.probe.decode import script
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from pyinfra.api.host import Host
 
 log = logging.getLogger("pyinfra")
-_FIRST_LINE = re.compile(r"^@@ongpu \d+ ", re.MULTILINE)
 LOAD_SECONDS = 900  # a cold 70B model from a slow disk takes minutes
 
 
@@ -47,14 +47,6 @@ def prove_now(host: Host, load: bool) -> tuple[ModelResult, ...]:
     count = spec.expect.gpus
     cell.gpus = missing_gpus(count, spec.expect.name, seen) or cuda_objection(count, seen, proven=bool(models))
     return cell.models
-
-
-def divide(answer: Answer) -> tuple[Answer, Answer]:
-    """The load script's answer and the probe's: each begins with its own first line."""
-    starts = [match.start() for match in _FIRST_LINE.finditer(answer.text)]
-    if len(starts) < 2:
-        return answer, Answer("", answer.failure or "the proof's answer was cut off")
-    return Answer(answer.text[: starts[1]], answer.failure), Answer(answer.text[starts[1] :], answer.failure)
 
 
 def verify(load: bool = True) -> Generator[FunctionCommand, None, None]:

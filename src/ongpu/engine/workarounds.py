@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from select import select  # gevent's: pyinfra has patched it before the engine is imported
+import select  # gevent's, once it is patched
 from typing import Any
 
 import pyinfra.connectors.util
+import pyinfra_cli  # noqa: F401 - patches the standard library for gevent: before paramiko is imported
 from paramiko import proxy
 from paramiko.ssh_exception import ProxyCommandFailure
 
@@ -29,7 +30,7 @@ def mend_proxy_commands() -> None:
 def _recv(self: Any, size: int) -> bytes:
     """As a socket's: what is there, empty at the end, TimeoutError when nothing came in time."""
     try:
-        ready, _, _ = select([self.process.stdout], [], [], self.timeout)
+        ready, _, _ = select.select([self.process.stdout], [], [], self.timeout)
         if ready:
             return os.read(self.process.stdout.fileno(), size)
     except (OSError, ValueError) as error:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import pyinfra_cli  # noqa: F401 - patches the standard library for gevent: before paramiko is imported
 from pyinfra.api.deploy import add_deploy
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.host import Host
@@ -16,8 +17,9 @@ from ongpu.deploys.gpu import gpu
 from ongpu.engine.cell import cell_of
 from ongpu.engine.safety import share
 from ongpu.fleet.connect import connect, disconnect
+from ongpu.fleet.options import Options
 from ongpu.fleet.results import of_run, unreached
-from ongpu.fleet.session import Options, open_state
+from ongpu.fleet.session import open_state
 from ongpu.host.result import HostResult
 from ongpu.plan.types import Interrupts
 from ongpu.spec.model import Rollout

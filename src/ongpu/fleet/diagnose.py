@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from ongpu.engine.look import snapshot
-from ongpu.fleet.results import gpus_of, unreached
-from ongpu.fleet.session import Options, each, open_state
+from ongpu.engine.answer import PROBE_SECONDS, Answer, read
+from ongpu.fleet.options import Options
+from ongpu.fleet.reading.fleet import read_fleet
+from ongpu.fleet.reading.inventory import Declared
+from ongpu.fleet.results import gpus_of
+from ongpu.fleet.trouble import unseen
 from ongpu.host.result import HostResult
+from ongpu.probe.decode import script
 from ongpu.rules.from_snapshot import evidence_from
 from ongpu.rules.host_result import diagnosed
-
-if TYPE_CHECKING:
-    from pyinfra.api.host import Host
 
 
 def diagnose_fleet(options: Options) -> Iterator[HostResult]:
     """One result per host, as they answer; a host that cannot be read is unknown."""
 
-    def work(host: Host) -> HostResult:
-        value = snapshot(host)
+    def result(host: Declared, answer: Answer) -> HostResult:
+        if answer.failure and "@@ongpu" not in answer.text:
+            return unseen(host.name, answer.failure)
+        value = read(answer)
         return diagnosed(host.name, evidence_from(value), gpus_of(value))
 
-    state, hosts = open_state(options)
-    yield from each(state, hosts, options, work, lambda host, why: unreached(host.name, why))
+    yield from read_fleet(options, lambda host: script(), result, unseen, PROBE_SECONDS)

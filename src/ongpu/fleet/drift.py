@@ -7,19 +7,15 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from ongpu.engine.cell import spec_of
+from ongpu.engine.answer import NOT_LOOKED_AT, PROBE_SECONDS, Answer, divide, read
 from ongpu.engine.loading import ASK_SECONDS
-from ongpu.engine.look import NOT_LOOKED_AT, PROBE_SECONDS, read
 from ongpu.engine.proving import declared, load_script, testimony
-from ongpu.engine.remote import Answer, run_script
-from ongpu.engine.verify import divide
-from ongpu.engine.workarounds import never_ask_for_passwords
-from ongpu.errors import OngpuError
 from ongpu.fleet.facts import devices_of, facts_of
+from ongpu.fleet.options import Options
+from ongpu.fleet.reading.fleet import read_fleet
+from ongpu.fleet.reading.inventory import Declared
 from ongpu.fleet.results import changes_of, gpus_of, gpus_wrong, unknowns_of
-from ongpu.fleet.session import Options, each, open_state
 from ongpu.fleet.trouble import unseen
 from ongpu.host.reading import Known
 from ongpu.host.result import Finding, HostResult, HostVerdict, ModelResult, Unknown
@@ -31,28 +27,16 @@ from ongpu.probe.frame import split
 from ongpu.proof import names
 from ongpu.spec.model import HostSpec
 
-if TYPE_CHECKING:
-    from pyinfra.api.host import Host
-
 SECONDS = PROBE_SECONDS + ASK_SECONDS  # of the one exec; Options.seconds bounds the whole host
 
 
 def drift_fleet(options: Options) -> Iterator[HostResult]:
     """One result per selected host, as they answer. Raises ConfigError or NothingToDo before any connection."""
-    never_ask_for_passwords()
-    state, hosts = open_state(options)
-    seconds = min(SECONDS, options.seconds)
-    yield from each(state, hosts, options, lambda host: look(host, seconds), lambda host, why: unseen(host.name, why))
 
+    def result(host: Declared, answer: Answer) -> HostResult:
+        return judge(host.spec, answer, datetime.now(UTC))
 
-def look(host: Host, seconds: int = SECONDS) -> HostResult:
-    """Ask and look in one exec on a connected host."""
-    try:
-        spec = spec_of(host)
-    except OngpuError as error:
-        return unseen(host.name, str(error), "inventory")
-    answer = run_script(host, script_of(spec), seconds)
-    return judge(spec, answer, datetime.now(UTC))
+    yield from read_fleet(options, lambda host: script_of(host.spec), result, unseen, SECONDS)
 
 
 def script_of(spec: HostSpec) -> str:

@@ -15,8 +15,9 @@ from ongpu.engine.repair import Wanted, fixes_of, repair
 from ongpu.engine.safety import fleet_wide
 from ongpu.engine.workarounds import never_ask_for_passwords
 from ongpu.fleet.facts import devices_of, facts_of
+from ongpu.fleet.options import Options
 from ongpu.fleet.results import gpus_of, unreached
-from ongpu.fleet.session import Options, each, open_state
+from ongpu.fleet.session import each, open_state
 from ongpu.host.result import FixState, HostResult, HostVerdict, RuleFix
 from ongpu.repair.judge import Look
 from ongpu.report._fixes import WORDS

@@ -1,19 +1,17 @@
-"""The reading verbs over a fleet: plan, verify, snapshot. One host after another as they answer."""
+"""`ongpu plan` and `ongpu verify` over a fleet, through pyinfra. One host after another as they answer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ongpu.engine.cell import cell_of
 from ongpu.engine.converge import plan_of
-from ongpu.engine.look import snapshot
 from ongpu.engine.verify import prove_now
 from ongpu.errors import OngpuError
+from ongpu.fleet.options import Options
 from ongpu.fleet.results import of_plan, of_run, undeclared, unreached
-from ongpu.fleet.session import Options, each, open_state
-from ongpu.host import codec
-from ongpu.host.redact import redact
+from ongpu.fleet.session import each, open_state
 from ongpu.host.result import HostResult
 
 if TYPE_CHECKING:
@@ -45,14 +43,3 @@ def verify_fleet(options: Options, load: bool) -> Iterator[HostResult]:
 
     state, hosts = open_state(options)
     yield from each(state, hosts, options, work, lambda host, why: unreached(host.name, why))
-
-
-def snapshot_fleet(options: Options, keep_secrets: bool = False) -> Iterator[tuple[str, dict[str, Any] | None, str]]:
-    """(host, snapshot as JSON-able dict, "") or (host, None, why). Secrets are redacted unless asked for."""
-
-    def work(host: Host) -> tuple[str, dict[str, Any] | None, str]:
-        value = snapshot(host)
-        return host.name, codec.dump(value if keep_secrets else redact(value), host.name), ""
-
-    state, hosts = open_state(options)
-    yield from each(state, hosts, options, work, lambda host, why: (host.name, None, why))

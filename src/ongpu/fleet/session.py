@@ -9,8 +9,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatch
 from typing import Any, TypeVar
 
 import pyinfra_cli  # noqa: F401 - importing it patches the standard library for gevent; must come before paramiko
@@ -23,8 +21,9 @@ from pyinfra.api.state import State
 from pyinfra.context import ctx_config, ctx_host, ctx_inventory, ctx_state
 from pyinfra_cli.inventory import make_inventory
 
-from ongpu.errors import ConfigError, NothingToDo
+from ongpu.errors import ConfigError
 from ongpu.fleet.connect import connect, disconnect
+from ongpu.fleet.options import Options, selected
 from ongpu.spec.load import load
 from ongpu.spec.pyinfra_data import pyinfra_groups
 
@@ -32,23 +31,6 @@ log = logging.getLogger("ongpu")
 # An interrupt ends the run with one sentence (cli/main.py); gevent would print its traceback first.
 get_hub().NOT_ERROR = (*get_hub().NOT_ERROR, KeyboardInterrupt)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What is common to all verbs. `seconds` bounds one host, everything included. `force`: go on with models that
-    cannot fit on the GPUs."""
-
-    inventory: str = "inventory.py"
-    limit: tuple[str, ...] = ()
-    parallel: int = 50
-    seconds: int = 600
-    force: bool = False
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """Host data that beat the inventory's."""
-        return {"ongpu_force": True} if self.force else {}
 
 
 def open_state(options: Options, only: Sequence[str] | None = None) -> tuple[State, list[Host]]:
@@ -61,7 +43,7 @@ def open_state(options: Options, only: Sequence[str] | None = None) -> tuple[Sta
     ctx_inventory.set(inventory)
     config = Config(PARALLEL=options.parallel, CONNECT_TIMEOUT=10, FAIL_PERCENT=100)
     ctx_config.set(config)
-    hosts = _select(inventory, options)
+    hosts: list[Host] = selected(inventory, options)
     if only is not None:
         hosts = [host for host in hosts if host.name in set(only)]
     state.init(inventory, config, initial_limit=hosts)
@@ -94,23 +76,6 @@ def _of_fleet_file(source: str, data: dict[str, Any]) -> Inventory:
     every = groups.pop("hosts")
     named: dict[str, Any] = {name: ([host for host, _ in hosts], {}) for name, hosts in groups.items()}
     return Inventory((every, {}), override_data=data, all=([host for host, _ in every], {}), **named)
-
-
-def _select(inventory: Inventory, options: Options) -> list[Host]:
-    hosts: list[Host] = list(inventory)
-    if not hosts:
-        raise NothingToDo(f"{options.inventory}: no host is declared")
-    if not options.limit:
-        return hosts
-    chosen = [
-        host
-        for host in hosts
-        if any(fnmatch(host.name, pattern) or pattern in host.groups for pattern in options.limit)
-    ]
-    for pattern in options.limit:
-        if not any(fnmatch(host.name, pattern) or pattern in host.groups for host in hosts):
-            raise NothingToDo(f"no host and no group of {options.inventory} matches {pattern!r}")
-    return chosen
 
 
 def each(
