@@ -14,14 +14,17 @@ import pytest
 from ongpu.engine.answer import Answer
 from ongpu.fleet import drift
 from ongpu.fleet.drift import judge, script_of, verdict_of
+from ongpu.fleet.explained import explained
 from ongpu.fleet.options import Options
 from ongpu.fleet.reading import stream
 from ongpu.fleet.reading.target import Target
 from ongpu.fleet.reading.way import Unreached
 from ongpu.host.reading import Unreadable
-from ongpu.host.result import Finding, HostResult, ModelResult, ModelVerdict, Unknown
+from ongpu.host.result import Finding, HostResult, ModelResult, ModelVerdict, PlannedChange, Unknown
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.plan.types import Blocked, Change, Deferred, Interrupts, Plan
+from ongpu.rules.catalogue import catalogue
+from ongpu.rules.evidence import Evidence, Line
 from ongpu.spec.data import from_data
 from ongpu.spec.model import HostSpec
 from tests.proof.scenes import Scene
@@ -101,9 +104,9 @@ HUNG = Unknown(what="GPUs", why="nvidia-smi gave no answer within 20 seconds")
 
 
 def test_gpus_that_are_missing_or_do_not_answer() -> None:
-    assert verdict_of(Plan(), (model("verified"),), FEWER) == ("findings", "expect.gpus is 2, but 1 answer")
-    assert verdict_of(Plan(), (model("verified"),), HUNG) == ("unknown", f"GPUs: {HUNG.why}")
-    assert verdict_of(Plan(changes=(CHANGE,)), (), HUNG)[0] == "findings"
+    assert verdict_of(Plan(), (model("verified"),), (FEWER,)) == ("findings", "expect.gpus is 2, but 1 answer")
+    assert verdict_of(Plan(), (model("verified"),), (), (HUNG,)) == ("unknown", f"GPUs: {HUNG.why}")
+    assert verdict_of(Plan(changes=(CHANGE,)), (), (), (HUNG,))[0] == "findings"
 
 
 @pytest.mark.parametrize("expected", [{}, {"gpus": 1}])
@@ -138,6 +141,7 @@ def of_scene(monkeypatch: pytest.MonkeyPatch) -> Callable[..., HostResult]:
     ) -> HostResult:
         monkeypatch.setattr(drift, "read", lambda answer: snapshot)
         monkeypatch.setattr(drift, "plan", lambda *_: plan)
+        monkeypatch.setattr(drift, "evidence_from", lambda snapshot: Evidence(lines=(), whole=True))
         declared = {"ollama": {"release": "0.32.15"}, "models": {"llama3.2:3b": {}}, "expect": expect or {}}
         return judge(from_data({"name": "gpu01", **declared}), Answer(asked(decision) + RECORDED), NOW)
 
@@ -169,7 +173,7 @@ def test_where_the_api_does_not_answer_nothing_is_called_not_loaded(of_scene: An
 def test_a_recorded_host_is_judged_by_what_was_recorded() -> None:
     result = judge(spec(), Answer(asked("unknown") + RECORDED), NOW)
     assert result.verdict == "failed"
-    assert result.summary == "llama3.2:3b on gpu01 is not on the GPU: llama3.2:3b is not in the store"
+    assert result.summary.startswith("llama3.2:3b on gpu01 is not on the GPU: llama3.2:3b is not in the store")
     assert {unknown.why for unknown in result.unknowns}  # the recording has no section about the system
     assert result.facts["service"] == "active"
 
@@ -194,7 +198,59 @@ def test_an_answer_without_a_look_is_unknown_with_its_reason(answer: Answer, kin
 def test_half_an_answer_never_becomes_healthy() -> None:
     whole = asked("missing") + RECORDED
     for end in range(0, len(whole), len(whole) // 40):
-        assert judge(spec(), Answer(whole[:end]), NOW).verdict in ("unknown", "failed")
+        assert judge(spec(), Answer(whole[:end]), NOW).verdict != "ok"
+
+
+# --- causes and changes -------------------------------------------------------------------------------------------
+
+
+STRANDED = "ollama started before the GPU driver: no GPU in its log, one in nvidia-smi"
+
+
+def cause(rule: str, slug: str, severity: Any = "critical") -> Finding:
+    return Finding(rule=rule, cause=slug, severity=severity, summary=f"{slug} was found", because="", evidence=())
+
+
+def planned(resource: str) -> PlannedChange:
+    return PlannedChange(resource=resource, kind="change", summary=f"change {resource}")
+
+
+def test_a_change_that_is_the_repair_of_a_found_cause_stands_under_it() -> None:
+    rule = next(entry.rule for entry in catalogue() if entry.rule.slug == "service-older-than-driver")
+    found = [cause(rule.id, rule.slug)]
+    told = explained([planned("restart"), planned("models")], found, Evidence(lines=()))
+    assert [(change.resource, change.cause) for change in told] == [("restart", rule.slug), ("models", "")]
+
+
+def test_an_explained_change_is_no_second_trouble() -> None:
+    found = (cause("SW-001", "driver-not-running"),)
+    changes = (replace(planned("override"), cause="driver-not-running"),)
+    todo = Plan(changes=(CHANGE,), deferred=(LATE,))
+    assert verdict_of(todo, (), found, (), changes) == (
+        "findings", "driver-not-running was found (and 1 more)",  # what waits is not explained
+    )  # fmt: skip
+    assert verdict_of(Plan(changes=(CHANGE,)), (), found, (), changes) == ("findings", "driver-not-running was found")
+    assert verdict_of(Plan(changes=(CHANGE,)), (), found, (), ()) == (
+        "findings", "driver-not-running was found (and 1 more)",
+    )  # fmt: skip
+
+
+def test_a_failed_proof_names_the_cause_and_information_is_no_drift() -> None:
+    found = (cause("SW-001", "driver-not-running"),)
+    assert verdict_of(Plan(), (model("not_verified"),), found) == ("failed", "m is not_verified (and 1 more)")
+    assert verdict_of(Plan(), (model("verified"),), (cause("HW-009", "power-cap-active", "info"),))[0] == "ok"
+
+
+def test_the_rules_are_asked_about_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drift, "read", lambda answer: scene())
+    monkeypatch.setattr(drift, "plan", lambda *_: Plan())
+    monkeypatch.setattr(
+        drift, "evidence_from", lambda snapshot: Evidence(lines=(Line(STRANDED, "system", "journal"),), whole=True)
+    )
+    bare = from_data({"name": "gpu01", "ollama": {"release": "0.32.15"}})
+    result = judge(bare, Answer(RECORDED), NOW)
+    assert result.verdict == "findings"
+    assert [finding.cause for finding in result.findings] == ["service-older-than-driver"]
 
 
 # --- over a fleet ------------------------------------------------------------------------------------------------

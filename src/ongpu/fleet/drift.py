@@ -4,13 +4,14 @@ changed (design D1, D4)."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from ongpu.engine.answer import NOT_LOOKED_AT, PROBE_SECONDS, Answer, divide, read
 from ongpu.engine.loading import ASK_SECONDS
 from ongpu.engine.proving import declared, load_script, testimony
+from ongpu.fleet.explained import explained
 from ongpu.fleet.facts import devices_of, facts_of
 from ongpu.fleet.options import Options
 from ongpu.fleet.reading.fleet import read_fleet
@@ -18,13 +19,15 @@ from ongpu.fleet.reading.inventory import Declared
 from ongpu.fleet.results import changes_of, gpus_of, gpus_wrong, unknowns_of
 from ongpu.fleet.trouble import unseen
 from ongpu.host.reading import Known
-from ongpu.host.result import Finding, HostResult, HostVerdict, ModelResult, Unknown
+from ongpu.host.result import Finding, HostResult, HostVerdict, ModelResult, PlannedChange, Unknown
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.plan.build import plan
 from ongpu.plan.types import Limits, Now, Plan
 from ongpu.probe.decode import script
 from ongpu.probe.frame import split
 from ongpu.proof import names
+from ongpu.rules.diagnose import diagnose
+from ongpu.rules.from_snapshot import evidence_from
 from ongpu.spec.model import HostSpec
 
 SECONDS = PROBE_SECONDS + ASK_SECONDS  # of the one exec; Options.seconds bounds the whole host
@@ -55,8 +58,13 @@ def judge(spec: HostSpec, answer: Answer, now: datetime) -> HostResult:
     todo = plan(spec, snapshot, Now(now), Limits())
     proven = testimony(declared(spec), snapshot, asked.text)
     models = tuple(_idle(model, spec.name) if _is_idle(model, snapshot) else model for model in proven)
+    seen = evidence_from(snapshot)
+    found = diagnose(seen)
     gpus = gpus_wrong(spec, snapshot, todo)
-    verdict, summary = verdict_of(todo, models, gpus)
+    findings = (*found.findings, *((gpus,) if isinstance(gpus, Finding) else ()))
+    changes = explained(changes_of(todo), found.findings, seen)
+    doubts = ((gpus,) if isinstance(gpus, Unknown) else ()) + seen.blind
+    verdict, summary = verdict_of(todo, models, findings, doubts, changes)
     return HostResult(
         host=spec.name,
         verdict=verdict,
@@ -64,11 +72,17 @@ def judge(spec: HostSpec, answer: Answer, now: datetime) -> HostResult:
         gpus=gpus_of(snapshot),
         devices=devices_of(snapshot),
         facts=facts_of(snapshot),
-        findings=(gpus,) if isinstance(gpus, Finding) else (),
-        changes=changes_of(todo),
-        unknowns=(*unknowns_of(todo), *((gpus,) if isinstance(gpus, Unknown) else ())),
+        findings=findings,
+        changes=changes,
+        unknowns=_once((*unknowns_of(todo), *doubts)),
         models=models,
     )
+
+
+def _once(unknowns: Sequence[Unknown]) -> tuple[Unknown, ...]:
+    """Each reason once, as it was first said."""
+    first = {unknown.why: unknown for unknown in reversed(unknowns)}
+    return tuple(unknown for unknown in unknowns if first[unknown.why] is unknown)
 
 
 def _instead(text: str) -> str:
@@ -77,20 +91,27 @@ def _instead(text: str) -> str:
 
 
 def verdict_of(
-    todo: Plan, models: tuple[ModelResult, ...], gpus: Finding | Unknown | None = None
+    todo: Plan,
+    models: tuple[ModelResult, ...],
+    findings: Sequence[Finding] = (),
+    unknowns: Sequence[Unknown] = (),
+    changes: Sequence[PlannedChange] = (),
 ) -> tuple[HostVerdict, str]:
-    """A finding, then a failed proof, then any difference (also one that may not be corrected now), then doubt."""
+    """A failed proof, then a cause or a difference (also one that may not be corrected now), then doubt. A change that
+    is the repair of a found cause is no second trouble."""
     bad = [model.summary for model in models if model.verdict in ("not_verified", "disagreement")]
+    causes = [finding.summary for finding in findings if finding.severity != "info"]
+    done = {change.resource for change in changes if change.cause}
     unlike = [blocked.why for blocked in todo.blocked if blocked.kind in ("unsupported", "refused")]
-    unlike += [change.summary for change in todo.changes]
-    unlike += [late.why for late in todo.deferred] if unlike else []
-    blind = [blocked.why for blocked in todo.blocked if blocked.kind == "unknown"]
-    doubts = blind + ([f"{gpus.what}: {gpus.why}"] if isinstance(gpus, Unknown) else [])
+    unlike += [change.summary for change in todo.changes if change.resource not in done]
+    unlike += [late.why for late in todo.deferred if late.resource not in done] if todo.changes or unlike else []
+    doubts = [blocked.why for blocked in todo.blocked if blocked.kind == "unknown"]
+    doubts += [f"{unknown.what}: {unknown.why}" for unknown in unknowns]
     doubts += [model.summary for model in models if model.verdict == "unknown"]
-    if isinstance(gpus, Finding):
-        return "findings", gpus.summary
     if bad:
-        return "failed", _first(bad)
+        return "failed", _first([bad[0], *causes, *bad[1:]])
+    if causes:
+        return "findings", _first([*causes, *unlike])
     if unlike:
         return "findings", f"not as declared: {_first(unlike)}"
     if doubts:

@@ -95,7 +95,8 @@ class ModelResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedChange:
-    """A change for a report: `kind` is `change`, `deferred` or `blocked`; `state` what became of it."""
+    """A change for a report: `kind` is `change`, `deferred` or `blocked`; `state` what became of it; `cause`: the
+    finding whose repair it is, if one was found."""
 
     resource: str
     kind: Literal["change", "deferred", "blocked"]
@@ -103,6 +104,7 @@ class PlannedChange:
     diff: str = ""
     interrupts: Literal["none", "restart", "reboot"] = "none"
     state: Literal["planned", "done", "failed", "skipped"] = "planned"
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

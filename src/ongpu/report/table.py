@@ -44,7 +44,8 @@ def _changes(hosts: list[HostResult]) -> Iterator[str]:
             state = "" if change.state == "planned" else f"  [{change.state}]"
             may = "may interrupt" if change.kind == "deferred" else "interrupts"
             cost = f"  ({may}: {change.interrupts})" if change.interrupts != "none" else ""
-            yield f"  {_MARK[change.kind]} {change.resource}: {change.summary}{cost}{state}"
+            cause = f"  (because of {change.cause})" if change.cause else ""
+            yield f"  {_MARK[change.kind]} {change.resource}: {change.summary}{cost}{cause}{state}"
             if change.diff and change.state == "planned":
                 yield from (f"      {line}" for line in change.diff.rstrip("\n").split("\n"))
 
