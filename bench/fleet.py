@@ -186,7 +186,14 @@ class Bench:
         if self.lab.run(HOST, f"{PYTHON}/bin/python3", "-c", "import json, ssl, zlib").returncode == 0:
             return True
         left_out = ["test", "site-packages", "idlelib", "lib2to3", "config-*", "__pycache__", "tkinter", "ensurepip"]
-        pack = ["tar", "-cC", str(prefix), *(f"--exclude={name}" for name in left_out), f"bin/{version}", f"lib/{version}"]
+        pack = [
+            "tar",
+            "-cC",
+            str(prefix),
+            *(f"--exclude={name}" for name in left_out),
+            f"bin/{version}",
+            f"lib/{version}",
+        ]
         with subprocess.Popen(pack, stdout=subprocess.PIPE) as packing:
             unpack = enter.argv(state, HOST, ["sh", "-c", f"mkdir -p {PYTHON} && tar -xC {PYTHON}"])
             subprocess.run(unpack, stdin=packing.stdout, check=True)
@@ -215,10 +222,10 @@ def used() -> float:
 
 
 def report(count: int, rows: dict[str, list[Figures]]) -> None:
-    medians = {
-        name: Figures(*(statistics.median(column) for column in zip(*((f.wall, f.cpu, f.execs) for f in figures), strict=True)))
-        for name, figures in rows.items()
-    }  # fmt: skip
+    medians = {}
+    for name, figures in rows.items():
+        columns = zip(*((one.wall, one.cpu, one.execs) for one in figures), strict=True)
+        medians[name] = Figures(*map(statistics.median, columns))
     base, drift = medians.get("raw ssh"), medians.get("ongpu drift")
     print(f"\n{count} hosts, median of {max(map(len, rows.values()))}\n")
     print(f"{'':16}{'wall s':>8}{'x ssh':>7}{'x drift':>9}{'CPU ms/host':>13}{'x ssh':>7}{'execs/host':>12}")

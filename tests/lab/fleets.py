@@ -56,7 +56,7 @@ class Controller:
     def _ongpu(self, words: tuple[str, ...]) -> list[str]:
         own = (
             ["--history", str(self.inventory.parent / "history")]
-            if words[0] in ("apply", "undo", "drift", "verify")
+            if words[0] in ("apply", "undo", "drift", "verify") and "--history" not in words
             else []
         )
         return [str(BIN / "ongpu"), *words, *own, "-i", "inventory.py"]

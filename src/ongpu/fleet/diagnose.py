@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ongpu.engine.answer import PROBE_SECONDS, Answer, read
+from ongpu.fleet.facts import gpus_of
 from ongpu.fleet.options import Options
 from ongpu.fleet.reading.fleet import read_fleet
 from ongpu.fleet.reading.inventory import Declared
-from ongpu.fleet.results import gpus_of
 from ongpu.fleet.trouble import unseen
 from ongpu.host.result import HostResult
 from ongpu.probe.decode import script

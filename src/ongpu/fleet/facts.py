@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from ongpu.host.gpu import Gpu, GpuProcess, Nvml
 from ongpu.host.ollama import Service
 from ongpu.host.reading import Known, Reading, value_or_none
@@ -83,3 +85,23 @@ def _service(service: Service) -> dict[str, str | None]:
         "service_started_at": started.isoformat(timespec="seconds") if started else None,
         "context_length": service.environment.get("OLLAMA_CONTEXT_LENGTH"),
     }
+
+
+def gpus_of(snapshot: HostSnapshot | None) -> str:
+    """`2 x NVIDIA L4 23 GB` from NVML, `1 on the bus, no driver` from sysfs, or empty."""
+    match snapshot:
+        case HostSnapshot(nvml=Known(value=nvml)) if isinstance(nvml.gpus, Known) and nvml.gpus.value:
+            names = Counter(
+                gpu.info.name.removeprefix("NVIDIA ")
+                + (
+                    f" {gpu.memory.total_bytes.value / 2**30:.0f} GB"
+                    if isinstance(gpu.memory.total_bytes, Known)
+                    else ""
+                )
+                for gpu in nvml.gpus.value
+            )
+            return ", ".join(f"{count} x {name}" for name, count in names.items())
+        case HostSnapshot(pci=Known(value=gpus)):
+            return f"{len(gpus)} on the bus, driver not answering" if gpus else "none on the bus"
+        case _:
+            return ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ongpu.engine.cell import Cell, cell_of
 from ongpu.errors import Exit
 from ongpu.fleet.facts import devices_of, facts_of
-from ongpu.host.reading import Known
+from ongpu.fleet.facts import gpus_of as gpus_of
 from ongpu.host.result import Finding, HostResult, HostVerdict, PlannedChange, Unknown
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.plan.build import folded
@@ -153,23 +153,3 @@ def _plan_verdict(plan: Plan) -> tuple[HostVerdict, str]:
         if kind in kinds:
             return verdict, next(b.why for b in plan.blocked if b.kind == kind)
     return "ok", "as declared"
-
-
-def gpus_of(snapshot: HostSnapshot | None) -> str:
-    """`2 x NVIDIA L4 23 GB` from NVML, `1 on the bus, no driver` from sysfs, or empty."""
-    match snapshot:
-        case HostSnapshot(nvml=Known(value=nvml)) if isinstance(nvml.gpus, Known) and nvml.gpus.value:
-            names = Counter(
-                gpu.info.name.removeprefix("NVIDIA ")
-                + (
-                    f" {gpu.memory.total_bytes.value / 2**30:.0f} GB"
-                    if isinstance(gpu.memory.total_bytes, Known)
-                    else ""
-                )
-                for gpu in nvml.gpus.value
-            )
-            return ", ".join(f"{count} x {name}" for name, count in names.items())
-        case HostSnapshot(pci=Known(value=gpus)):
-            return f"{len(gpus)} on the bus, driver not answering" if gpus else "none on the bus"
-        case _:
-            return ""

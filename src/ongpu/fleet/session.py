@@ -23,7 +23,8 @@ from pyinfra_cli.inventory import make_inventory
 
 from ongpu.errors import ConfigError
 from ongpu.fleet.connect import connect, disconnect
-from ongpu.fleet.options import Options, selected
+from ongpu.fleet.options import Options as Options
+from ongpu.fleet.options import selected
 from ongpu.spec.load import load
 from ongpu.spec.pyinfra_data import pyinfra_groups
 
