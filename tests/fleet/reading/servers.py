@@ -39,6 +39,8 @@ class Server:
     kinds: str = "ssh-ed25519"
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _key: asyncssh.SSHKey | None = None
+    _listener: asyncssh.SSHAcceptor | None = None
+    _thread: threading.Thread | None = None
 
     @property
     def known(self) -> str:
@@ -47,12 +49,27 @@ class Server:
 
     def start(self) -> Server:
         self._key = asyncssh.generate_private_key("ssh-ed25519")
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
         self._call(self._listen())
         return self
 
     def stop(self) -> None:
+        """Nothing of it may be left: a later test may patch the threads of this process."""
+        self._call(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
+        assert self._thread
+        self._thread.join(10)
+        self._loop.close()
+
+    async def _end(self) -> None:
+        if self._listener:
+            self._listener.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._loop.shutdown_default_executor()
 
     def _call(self, doing: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(doing, self._loop).result(10)
@@ -80,4 +97,5 @@ class Server:
             "127.0.0.1", 0, server_factory=Listener, server_host_keys=[self._key],
             authorized_client_keys=str(self.place / "authorized_keys"), process_factory=asked, encoding=None,
         )  # fmt: skip
+        self._listener = listening
         self.port = listening.get_port()
