@@ -18,6 +18,7 @@ def gpu() -> None:
     nvidia.driver(name="NVIDIA driver")
     nvidia.switch(name="NVIDIA driver switch", _parallel=limits.interrupted)
     nvidia.module(name="kernel module", _parallel=limits.interrupted)
+    nvidia.fabric(name="NVSwitch fabric")
     nvidia.ecc(name="GPU ECC mode", _parallel=limits.interrupted)
     nvidia.settings(name="GPU settings")
     ollama.uninstall(name="Ollama removed", _parallel=limits.interrupted)

@@ -49,6 +49,12 @@ def module() -> Generator[FunctionCommand, None, None]:
 
 
 @operation()
+def fabric() -> Generator[FunctionCommand, None, None]:
+    """Fabric manager enabled and running, on hosts with NVSwitches. Interrupts: none."""
+    yield from converge("fabric")
+
+
+@operation()
 def ecc() -> Generator[FunctionCommand, None, None]:
     """ECC memory on or off, as declared. Interrupts: reboot, where the mode is another and the policy allows one."""
     yield from converge("ecc")

@@ -143,6 +143,20 @@ def driver_state(context: Context) -> DriverState:
     )
 
 
+def needs_fabric_manager(context: Context) -> bool:
+    """Raises Halt("unknown") where it could not be looked at."""
+    fabric = value_or_none(context.snapshot.fabric)
+    if fabric is None:
+        return False
+    match fabric.needs_manager:
+        case Known(value=needed):
+            return needed
+        case Absent():
+            return False
+        case Unreadable() as blind:
+            raise Halt("unknown", f"cannot tell whether this host needs fabric manager: {because(blind)}")
+
+
 def _ours_to_install(context: Context) -> None:
     """Raises Halt where the driver belongs to somebody else: Jetson, WSL, a vGPU guest, an image-based system."""
     platform = value_or_none(context.snapshot.platform)
@@ -177,6 +191,7 @@ def _wanted(context: Context, gpus: tuple[PciGpu, ...], distribution: Distributi
         source=spec.source,
         branch=spec.branch,
         flavour=choose(gpus, spec.branch, spec.modules, context.spec.ollama.release),
+        fabric=needs_fabric_manager(context),
     )
     if spec.modules != "auto":
         return wanted

@@ -7,10 +7,11 @@ import fnmatch
 
 import pytest
 
-from ongpu.host.system import System
+from ongpu.host.system import Packages, System
 from ongpu.plan.context import Halt
 from ongpu.plan.distributions import distribution_of, offered
 from ongpu.plan.distributions.apt import APT
+from ongpu.plan.distributions.base import Wanted
 from ongpu.plan.distributions.dnf import DNF, other_branches
 from ongpu.plan.distributions.nvidia import default_repository, directory
 from ongpu.plan.distributions.zypper import ZYPPER
@@ -111,3 +112,26 @@ def test_the_tools_of_each_manager() -> None:
     assert set(APT.tools(names)) == common | {"gpg", "mawk"}
     assert set(DNF.tools(names)) == common | {"gnupg2", "gawk"}
     assert set(ZYPPER.tools(names)) == common | {"gpg2", "gawk"}
+
+
+@pytest.mark.parametrize(
+    ("kernel", "offered", "refused"),
+    [
+        ("6.12.117+deb13-amd64", "550.163.01-2", True),
+        ("6.12.120+deb13-cloud-amd64", "550.163.01-2+deb13u1", True),
+        ("6.12.117+deb13-amd64", "550.163.01-4~bpo13+1", False),
+        ("6.12.48+deb13-amd64", "550.163.01-2", False),
+        ("6.12.117+deb13-amd64", "", False),  # not looked up yet
+    ],
+)
+def test_debian_13s_open_modules_that_do_not_build(kernel: str, offered: str, refused: bool) -> None:
+    host = dataclasses.replace(system("debian", "13"), kernel=kernel)
+    candidates = {"nvidia-open-kernel-dkms": offered} if offered else {}
+    packages = Packages(manager="apt", installed=(), candidates=candidates, sources=(), broken=())
+    wanted = Wanted(system=host, packages=packages, source="distro", branch="550", flavour="open")
+    if not refused:
+        assert APT.driver_packages(wanted).required[-1] == "nvidia-open-kernel-dkms"
+        return
+    with pytest.raises(Halt) as caught:
+        APT.driver_packages(wanted)
+    assert f"nvidia-open-kernel-dkms {offered} does not build for the kernel {kernel}" in caught.value.why

@@ -23,6 +23,7 @@ DRIVER_PACKAGES = (
     *("kmod-nvidia-open-dkms", "kmod-nvidia-latest-dkms", "nvidia-driver-G06-kmp-default"),
     *("nvidia-compute-utils-G06", "nvidia-compute-utils-G07"),
     *("nv-prefer-signed-open-driver", "nv-prefer-signed-open-driver-G07"),
+    "nvidia-open-driver-G06-signed-cuda-kmp-default",
     *_UBUNTU,
 )
 

@@ -32,13 +32,15 @@ class OwnFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What decides the names of the packages. `branch` is a branch (`580`) or an exact driver version."""
+    """What decides the names of the packages. `branch` is a branch (`580`) or an exact driver version.
+    `fabric`: CUDA on this host waits for fabric manager (NVSwitch), which must have the driver's own version."""
 
     system: System
     packages: Packages
     source: Source
     branch: str
     flavour: Choice
+    fabric: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

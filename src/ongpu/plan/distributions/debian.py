@@ -7,6 +7,7 @@ Sources: NVIDIA driver installation guide (Ubuntu, Debian, version locking); pac
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ongpu.host.system import System
 from ongpu.plan.choice.branches import major
@@ -22,6 +23,11 @@ DEBIAN = {"12": ("535",), "13": ("550",)}
 # Kernels for which Ubuntu builds and signs the modules itself (linux-modules-nvidia-...).
 _PREBUILT = ("generic", "lowlatency", "aws", "azure", "azure-fde", "gcp", "gke", "ibm", "oracle", "nvidia")
 _UBUNTU_KERNEL = re.compile(r"^\d+\.\d+\.\d+-\d+-([a-z][a-z0-9-]*)$")
+_FIRST_WITHOUT_BRANCH = 590
+_DEBIAN_KERNEL = re.compile(r"^6\.12\.(\d+)\+deb13")
+_FIRST_BROKEN = 117
+_REVISION = re.compile(r"^550\.163\.01-(\d+)\S*")
+_FIRST_MENDED = 4
 _PINNING = re.compile(r"^nvidia-driver-pinning-(\d[\d.]*)$")
 
 
@@ -30,8 +36,25 @@ def packages(wanted: Wanted) -> PackageSet:
     ubuntu = wanted.system.os_id == "ubuntu"
     if wanted.source == "nvidia":
         _no_other_pin(wanted)
-        return _nvidia_ubuntu(wanted) if ubuntu else _nvidia_debian(wanted)
-    return _ubuntu(wanted) if ubuntu else _debian(wanted)
+        chosen = _nvidia_ubuntu(wanted) if ubuntu else _nvidia_debian(wanted)
+    else:
+        chosen = _ubuntu(wanted) if ubuntu else _debian(wanted)
+    return replace(chosen, required=(*_fabric_manager(wanted), *chosen.required))
+
+
+def _fabric_manager(wanted: Wanted) -> tuple[str, ...]:
+    """It refuses to run with a driver of another version. NVIDIA's package has the branch in its name before 590."""
+    if not wanted.fabric:
+        return ()
+    number = major(wanted.branch)
+    if wanted.source == "nvidia" and number >= _FIRST_WITHOUT_BRANCH:
+        return ("nvidia-fabricmanager",)
+    if wanted.source == "distro" and wanted.system.os_id != "ubuntu":
+        raise Halt(
+            "unsupported",
+            "this host has NVSwitches, and Debian's archive has no fabric manager: declare source: nvidia",
+        )
+    return (f"nvidia-fabricmanager-{number}",)
 
 
 def archive_branches(system: System) -> tuple[str, ...]:
@@ -113,7 +136,22 @@ def _debian(wanted: Wanted) -> PackageSet:
             "cannot be installed together: declare modules: proprietary, or source: nvidia",
         )
     module = "nvidia-open-kernel-dkms" if wanted.flavour == "open" else "nvidia-kernel-dkms"
+    if wanted.flavour == "open" and not wanted.packages.find(module):
+        _builds(wanted, module)
     return PackageSet(
         required=("nvidia-smi", "libcuda1", module),
         also=("nvidia-persistenced", "nvidia-modprobe", "firmware-nvidia-gsp"),
     )
+
+
+def _builds(wanted: Wanted, module: str) -> None:
+    """Debian 13's open modules as released do not build for its kernels since 6.12.117: nv-pci.c, too few arguments to
+    pci_resize_resource (make.log of 550.163.01-2). trixie-backports has a revision from -4 on."""
+    kernel = _DEBIAN_KERNEL.match(wanted.system.kernel)
+    candidate = _REVISION.match(wanted.packages.candidates.get(module, ""))
+    if kernel and candidate and int(kernel[1]) >= _FIRST_BROKEN and int(candidate[1]) < _FIRST_MENDED:
+        raise Halt(
+            "unsupported",
+            f"{module} {candidate[0]} does not build for the kernel {wanted.system.kernel}: take it from "
+            "trixie-backports (550.163.01-4 or later), or declare source: nvidia",
+        )

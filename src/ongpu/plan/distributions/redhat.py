@@ -39,7 +39,8 @@ def packages(wanted: Wanted) -> PackageSet:
         raise Halt("unsupported", _no_archive(wanted.system))
     _no_rpm_fusion(wanted)
     module = "kmod-nvidia-open-dkms" if wanted.flavour == "open" else "kmod-nvidia-latest-dkms"
-    return PackageSet(required=("nvidia-driver-cuda", module))
+    fabric = ("nvidia-fabricmanager",) if wanted.fabric else ()
+    return PackageSet(required=(*fabric, "nvidia-driver-cuda", module))
 
 
 def stream(wanted: Wanted) -> str:

@@ -30,9 +30,10 @@ def packages(wanted: Wanted) -> PackageSet:
     generation, tools = ("G07", "nvidia-compute-utils-G07") if new else ("G06", "nvidia-compute-utils-G06")
     found = _KERNEL.search(wanted.system.kernel)
     kernel = found[1] if found else "default"
+    fabric = ("nvidia-fabricmanager",) if wanted.fabric else ()
     if wanted.flavour == "proprietary":
-        return PackageSet(required=(tools, f"nvidia-driver-{generation}-kmp-{kernel}"))
+        return PackageSet(required=(*fabric, tools, f"nvidia-driver-{generation}-kmp-{kernel}"))
     return PackageSet(
-        required=(tools, "nv-prefer-signed-open-driver" + ("-G07" if new else "")),
+        required=(*fabric, tools, "nv-prefer-signed-open-driver" + ("-G07" if new else "")),
         also=(f"nvidia-open-driver-{generation}-signed-cuda-kmp-{kernel}",),
     )

@@ -9,10 +9,20 @@ of_release() {
     $2 ~ /^[0-9][0-9][0-9]\.[0-9.]+$/ && ($2 == v || index($2, v ".") == 1) { print $1 }' | sort -u
 }
 
-want="$INSTALL $ALSO"
+# of_this NAME: the version of it that belongs to this driver release (of modules: 580.95.05_k6.4.0_150600.21-1)
+of_this() {
+  zypper --non-interactive --no-refresh --no-color search --details --match-exact "$1" 2>/dev/null |
+    awk -F'|' -v v="$VERSION" 'NF == 6 { gsub(/ /, "", $4); if (index($4, v) == 1) { print $4; exit } }'
+}
+
+want=$INSTALL
+for name in $ALSO; do
+  found=$(of_this "$name")
+  [ -n "$found" ] || die "no enabled repository has $name $VERSION; nothing was changed"
+  want="$want $name=$found"
+done
 for name in $EXTRAS; do
-  found=$(zypper --non-interactive --no-refresh --no-color search --details --match-exact "$name" 2>/dev/null |
-    awk -F'|' -v v="$VERSION" 'NF == 6 { gsub(/ /, "", $4); if (index($4, v) == 1) { print $4; exit } }')
+  found=$(of_this "$name")
   [ -z "$found" ] || want="$want $name=$found"
 done
 for name in $REMOVE; do want="$want -$name"; done
@@ -22,12 +32,17 @@ locked=$(awk '$1 == "solvable_name:" && $2 ~ /nvidia|nv-prefer/ { print $2 }' /e
 # shellcheck disable=SC2086 # a list
 if ! zypp install --no-recommends --oldpackage --auto-agree-with-licenses $want; then
   failed=$why
-  [ -n "$OLD" ] || die "$failed"
-  # shellcheck disable=SC2086
-  if zypp install --no-recommends --oldpackage --auto-agree-with-licenses $OLD; then
-    die "$failed; the previous driver was put back"
+  # shellcheck disable=SC2086,SC2046 # lists
+  if [ -n "$OLD" ] && ! rpm -q $(printf '%s\n' $OLD | tr '=' '-') >/dev/null 2>&1; then
+    if zypp install --no-recommends --oldpackage --auto-agree-with-licenses $OLD; then
+      failed="$failed; the previous driver was put back"
+    else
+      failed="$failed; putting the previous driver back failed too: $why"
+    fi
   fi
-  die "$failed; putting the previous driver back failed too: $why"
+  # shellcheck disable=SC2086
+  [ -z "$locked" ] || zypp addlock $locked || :
+  die "$failed"
 fi
 [ -n "$HOLD" ] || exit 0
 # shellcheck disable=SC2046 # a list of names
