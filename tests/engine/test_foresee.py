@@ -167,10 +167,10 @@ def test_what_the_store_has_of_it_is_not_downloaded_again(bed: Bed) -> None:
 
 
 def test_a_model_that_is_there_is_asked_of_ollama(bed: Bed) -> None:
-    found = bed.look({"tiny": {}, "mine": {"from": "tiny", "context": 2048}}, "tiny:latest")
+    found = bed.look({"other": {}, "mine": {"from": "tiny", "context": 2048}}, "tiny:latest", "other:latest")
     assert bed.registry.asked == []
-    assert bed.ollama.asked == [("/api/show", {"model": "tiny"})]
-    assert found["mine"].kind == found["tiny"].kind == "gguf"
+    assert bed.ollama.asked == [("/api/show", {"model": "other"}), ("/api/show", {"model": "tiny"})]
+    assert found["mine"].kind == found["other"].kind == "gguf"
 
 
 def test_every_way_a_registry_can_refuse(bed: Bed) -> None:
