@@ -13,12 +13,12 @@ import pytest
 from ongpu_lab import faults
 from ongpu_lab.lab import Lab
 from tests.lab.causes import BY_HAND, REPAIRED
-from tests.lab.conftest import HOSTS
 from tests.lab.fleets import Controller, fleet
 from tests.lab.machines import Host
 
 pytestmark = pytest.mark.lab
 
+HOSTS = ("lab1", "lab2", "lab3")  # of the default layout
 MODEL = {"models": {"llama3.2:3b": {"context": 8192}}}
 FLEET = fleet(
     dict.fromkeys(HOSTS, MODEL), driver={"branch": "580", "reboot": "window"}, service={"drain": "20s"}
