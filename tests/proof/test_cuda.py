@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ongpu.host.cuda import CudaInit
+from ongpu.host.cuda import NO_TOOL, CudaInit
 from ongpu.host.ollama import Journal
 from ongpu.host.reading import Absent, Known, Reading, Unreadable
 from ongpu.host.result import Finding, Unknown
@@ -48,9 +48,14 @@ def test_fewer_gpus_than_nvml_lists() -> None:
 
 
 def test_not_tried_is_unknown_unless_models_are_proven() -> None:
-    blind = Unreadable("CUDA was not tried: python3 is not installed")
+    blind = Unreadable("CUDA gave no answer within 15 seconds")
     assert isinstance(cuda_objection(None, host(blind), proven=False), Unknown)
     assert cuda_objection(None, host(blind), proven=True) is None
+
+
+def test_a_host_without_python_is_not_doubted_for_that() -> None:
+    blind = Unreadable("CUDA was not tried: python3 is not installed", NO_TOOL)
+    assert cuda_objection(None, host(blind), proven=False) is None
 
 
 def test_ollama_s_own_word() -> None:

@@ -27,6 +27,8 @@ else:
     print("cuda", code, count.value, paths[0] if paths else "-")
 """
 
+NO_TOOL = "install python3"  # what would allow the look where there is nothing to ask CUDA with
+
 # Code -> name without CUDA_ERROR_, what it means on a host like this one
 MEANINGS: dict[int, tuple[str, str]] = {
     1: ("INVALID_VALUE", "the library does not understand the question"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ongpu.host.cuda import CudaInit
+from ongpu.host.cuda import NO_TOOL, CudaInit
 from ongpu.host.ollama_log import discoveries
 from ongpu.host.reading import Absent, Known, Reading, Unreadable, value_or_none
 from ongpu.host.result import Evidence, Finding, Unknown
@@ -30,6 +30,7 @@ def cuda_objection(count: int | None, snapshot: HostSnapshot, *, proven: bool) -
     """A CUDA that does not start, or sees fewer GPUs than NVML. `count` is `expect.gpus`; nothing is expected of a host
     that is to have none.
 
+    A host without Python has nothing to ask CUDA with: that is no doubt about its GPUs, and nothing is claimed of CUDA.
     `proven`: models were proven to run on the GPU, which says more than an initialisation; then one that could not be
     tried is no doubt.
     """
@@ -50,7 +51,7 @@ def cuda_objection(count: int | None, snapshot: HostSnapshot, *, proven: bool) -
         case Absent():
             return None
         case Unreadable(why=why, allow=allow):
-            return None if proven else Unknown(what="CUDA", why=why, allow=allow)
+            return None if proven or allow == NO_TOOL else Unknown(what="CUDA", why=why, allow=allow)
 
 
 def _listed(snapshot: HostSnapshot) -> int | None:

@@ -56,6 +56,7 @@ def packages(driver: str, built: Built) -> list[Package]:
         _firmware(driver),
         _modprobe(driver, built),
         _persistenced(driver, built),
+        _fabric_manager(driver),
         *(_dkms(driver, flavour, built) for flavour in ("open", "proprietary")),
         *_whole(driver),
         _pinning(driver),
@@ -166,6 +167,20 @@ def _persistenced(driver: str, built: Built) -> Package:
             "/usr/lib/systemd/system/nvidia-persistenced.service": script("nvidia-persistenced.service"),
         },
         scripts={"postinst": script("persistenced-postinst.sh"), "prerm": script("persistenced-prerm.sh")},
+    )
+
+
+def _fabric_manager(driver: str) -> Package:
+    """For NVSwitch machines; nothing depends on it, and it fits exactly one driver release."""
+    return _package(
+        "nvidia-fabricmanager",
+        driver,
+        "NVIDIA fabric manager for NVSwitch machines",
+        files={
+            "/usr/bin/nv-fabricmanager": script("nv-fabricmanager.sh", VERSION=driver),
+            "/usr/lib/systemd/system/nvidia-fabricmanager.service": script("nvidia-fabricmanager.service"),
+        },
+        modes={"/usr/bin/nv-fabricmanager": 0o755},
     )
 
 

@@ -70,7 +70,7 @@ def equip(root: Path, profile: str, cache: Path) -> None:
         _write(root / target, (_HERE / source).read_text(), 0o755)
     _link(root / _LIBRARY / "real/modprobe", "/bin/kmod")
     shutil.rmtree(root / _LIBRARY / "pci", ignore_errors=True)
-    for device in pci.devices(profile_files.gpus(ini)):
+    for device in pci.devices(profile_files.gpus(ini), profile_files.switches(ini)):
         for name, data in device.files().items():
             _write(root / _LIBRARY / "pci/devices" / device.address / name, data)
     (root / _LIBRARY / "pci/drivers").mkdir(parents=True, exist_ok=True)

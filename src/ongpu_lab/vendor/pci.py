@@ -64,21 +64,13 @@ HOST_BRIDGE = Device(address="0000:00:00.0", vendor=0x8086, device=0x1237, pci_c
 BAR_BYTES = 256 << 20
 
 
-def devices(gpus: Sequence[Mapping[str, str]]) -> list[Device]:
-    """A host bridge, and what the GPUs of a profile bring: the GPU and, with a display output, its sound function."""
-    found = [HOST_BRIDGE]
+def devices(gpus: Sequence[Mapping[str, str]], switches: Sequence[Mapping[str, str]] = ()) -> list[Device]:
+    """A host bridge, and what the GPUs of a profile bring: the GPU and, with a display output, its sound function; and
+    the NVSwitches, which are bridges of class 0x0680."""
+    found = [HOST_BRIDGE, *(_function(switch, 0x068000, 32 << 20) for switch in switches)]
     for gpu in gpus:
-        address = gpu["bus_id"].lower()[-12:]
-        ids, subsystem = int(gpu["pci_id"], 0), int(gpu.get("pci_sub_id", "0"), 0)
-        graphics = Device(
-            address=address,
-            vendor=ids & 0xFFFF,
-            device=ids >> 16,
-            subsystem_vendor=subsystem & 0xFFFF,
-            subsystem_device=subsystem >> 16,
-            pci_class=int(gpu["pci_class"], 0),
-            memory_bytes=BAR_BYTES,
-        )
+        graphics = _function(gpu, int(gpu["pci_class"], 0), BAR_BYTES)
+        address = graphics.address
         found.append(graphics)
         if graphics.pci_class == 0x030000:
             found.append(
@@ -92,3 +84,16 @@ def devices(gpus: Sequence[Mapping[str, str]]) -> list[Device]:
                 )
             )
     return found
+
+
+def _function(one: Mapping[str, str], pci_class: int, memory_bytes: int) -> Device:
+    ids, subsystem = int(one["pci_id"], 0), int(one.get("pci_sub_id", "0"), 0)
+    return Device(
+        address=one["bus_id"].lower()[-12:],
+        vendor=ids & 0xFFFF,
+        device=ids >> 16,
+        subsystem_vendor=subsystem & 0xFFFF,
+        subsystem_device=subsystem >> 16,
+        pci_class=pci_class,
+        memory_bytes=memory_bytes,
+    )

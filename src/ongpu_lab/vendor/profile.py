@@ -8,7 +8,7 @@ from importlib import resources
 
 from ongpu_lab.errors import LabError
 
-_GPU = re.compile(r"gpu\d+")
+_GPU, _SWITCH = re.compile(r"gpu\d+"), re.compile(r"nvswitch\d+")
 
 
 def names() -> tuple[str, ...]:
@@ -26,10 +26,22 @@ def text(name: str) -> str:
 
 def gpus(ini: str) -> list[dict[str, str]]:
     """The GPUs of an INI text, each with the values of [defaults] filled in, in the order of their numbers."""
+    parser = _parsed(ini)
+    defaults = dict(parser["defaults"]) if parser.has_section("defaults") else {}
+    return [defaults | one for one in _sections(parser, _GPU, "gpu")]
+
+
+def switches(ini: str) -> list[dict[str, str]]:
+    """The NVSwitches of an INI text: their PCI ids and addresses."""
+    return _sections(_parsed(ini), _SWITCH, "nvswitch")
+
+
+def _parsed(ini: str) -> configparser.ConfigParser:
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     parser.read_string(ini)
-    defaults = dict(parser["defaults"]) if parser.has_section("defaults") else {}
-    sections = sorted(
-        (name for name in parser.sections() if _GPU.fullmatch(name)), key=lambda name: int(name.removeprefix("gpu"))
-    )
-    return [defaults | dict(parser[name]) for name in sections]
+    return parser
+
+
+def _sections(parser: configparser.ConfigParser, names: re.Pattern[str], prefix: str) -> list[dict[str, str]]:
+    found = [name for name in parser.sections() if names.fullmatch(name)]
+    return [dict(parser[name]) for name in sorted(found, key=lambda name: int(name.removeprefix(prefix)))]

@@ -35,7 +35,11 @@ def tree(root: Path) -> dict[str, tuple[int, bytes]]:
 
 
 def test_the_promised_profiles_are_there() -> None:
-    assert {"rtx4060", "two-gpu", "none"} <= set(hardware.profiles())
+    assert {"rtx4060", "two-gpu", "none", "a100", "h100", "h200", "rtx5090", "gtx1080", "mixed"} <= set(
+        hardware.profiles()
+    )
+    switches = pci.devices([], profile.switches(profile.text("h100")))[1:]
+    assert [(one.device, one.pci_class) for one in switches] == [(0x22A3, 0x068000)] * 4
 
 
 @pytest.mark.parametrize("name", hardware.profiles())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ongpu.host.cuda import HELPER, CudaInit
+from ongpu.host.cuda import HELPER, NO_TOOL, CudaInit
 from ongpu.host.paths import UNIT
 from ongpu.host.reading import Absent, Known, Unreadable
 from ongpu.probe import octets, service_path
@@ -70,7 +70,7 @@ def parse(output: Output) -> Known[CudaInit] | Absent | Unreadable:
         return Unreadable(f"CUDA was not tried: there is no account {user!r}, which ollama.service names")
     part = output["cuda"]
     if part.missing:
-        return Unreadable(f"CUDA was not tried: {part.missing} is not installed")
+        return Unreadable(f"CUDA was not tried: {part.missing} is not installed", NO_TOOL)
     if "@blocked" in part.lines:
         return Unreadable(f"CUDA was not tried: only root may do it as {user}", octets.AS_ROOT)
     if part.timed_out:
