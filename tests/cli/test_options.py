@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 
-from ongpu.cli._options import finish, parse_outs
+from ongpu.cli._options import finish, one_shard, options, parse_outs
 from ongpu.errors import OngpuError
 from ongpu.host.result import FleetResult, HostResult
 
@@ -31,3 +32,13 @@ def test_places_are_checked_before_anything_is_done(tmp_path: Path) -> None:
         with pytest.raises(OngpuError, match=why):
             parse_outs([out])
     assert finish(RESULT, "table", []) == 3
+
+
+@pytest.mark.parametrize("value", ["0/2", "3/2", "2", "/", "a/b", "1/0", "-1/2"])
+def test_a_shard_is_a_part_of_a_whole(value: str) -> None:
+    with pytest.raises(click.BadParameter, match="is not I/N"):
+        one_shard(None, None, value)  # type: ignore[arg-type]
+
+
+def test_a_shard_goes_into_the_options() -> None:
+    assert options("inventory.py", (), (), 50, 240, shard="2/8").shard == (2, 8)

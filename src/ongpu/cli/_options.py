@@ -86,13 +86,34 @@ def _sentence(error: Exception) -> str:
 
 
 def options(
-    inventory: str, hosts: tuple[str, ...], limit: tuple[str, ...], parallel: int, timeout: int, force: bool = False
+    inventory: str,
+    hosts: tuple[str, ...],
+    limit: tuple[str, ...],
+    parallel: int,
+    timeout: int,
+    force: bool = False,
+    shard: str = "1/1",
 ) -> Options:
-    """The session's options. pyinfra is imported here, not at start-up."""
+    """What the hosts are to be chosen and asked by. `shard` as in `--shard`."""
     from ongpu.fleet.options import Options
 
-    inventory = found(inventory)
-    return Options(inventory=inventory, limit=(*hosts, *limit), parallel=parallel, seconds=timeout, force=force)
+    first, _, count = shard.partition("/")
+    return Options(
+        inventory=found(inventory),
+        limit=(*hosts, *limit),
+        parallel=parallel,
+        seconds=timeout,
+        force=force,
+        shard=(int(first), int(count)),
+    )
+
+
+def one_shard(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """`2/8`. Raises click.BadParameter."""
+    first, mark, count = value.partition("/")
+    if not (mark and first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count)):
+        raise click.BadParameter(f"{value!r} is not I/N with I from 1 to N, such as 2/8")
+    return value
 
 
 def history_directory(history: Path | None, inventory: str) -> Path:

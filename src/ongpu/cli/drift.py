@@ -19,6 +19,7 @@ from ongpu.cli._options import (
     fleet_options,
     gather,
     history_option,
+    one_shard,
     options,
     parse_outs,
     state_log,
@@ -42,6 +43,13 @@ LOCAL = "@local"
     type=click.IntRange(1, 1000),
     help="Looks in a row that must see a cause before it counts for the exit code and for alerts.",
 )
+@click.option(
+    "--shard",
+    default="1/1",
+    metavar="I/N",
+    callback=one_shard,
+    help="Only the I-th of N parts of the hosts, for N processes.",
+)
 @click.option("--local-name", metavar="NAME", help="What the host @local is called in reports.")
 def command(
     hosts: tuple[str, ...],
@@ -54,10 +62,11 @@ def command(
     history: Path | None,
     keep: int,
     debounce: int,
+    shard: str,
     local_name: str | None,
 ) -> int:
     outs = parse_outs(out)
-    chosen = options(inventory, hosts, limit, parallel, timeout)
+    chosen = options(inventory, hosts, limit, parallel, timeout, shard=shard)
     from ongpu.fleet.drift import drift_fleet
 
     log = Recorder(state_log(history, inventory), "drift", debounce, now)

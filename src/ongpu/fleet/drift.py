@@ -30,6 +30,7 @@ from ongpu.rules.diagnose import diagnose
 from ongpu.rules.from_snapshot import evidence_from
 from ongpu.spec.model import HostSpec
 
+_RULES_ALONE = ("kernel log",)  # neither the plan nor the proof looks at it: where it is not read, nobody says so
 SECONDS = PROBE_SECONDS + ASK_SECONDS  # of the one exec; Options.seconds bounds the whole host
 
 
@@ -63,7 +64,8 @@ def judge(spec: HostSpec, answer: Answer, now: datetime) -> HostResult:
     gpus = gpus_wrong(spec, snapshot, todo)
     findings = (*found.findings, *((gpus,) if isinstance(gpus, Finding) else ()))
     changes = explained(changes_of(todo), found.findings, seen)
-    doubts = ((gpus,) if isinstance(gpus, Unknown) else ()) + seen.blind
+    blind = tuple(unknown for unknown in seen.blind if unknown.what in _RULES_ALONE)
+    doubts = (*((gpus,) if isinstance(gpus, Unknown) else ()), *blind)
     verdict, summary = verdict_of(todo, models, findings, doubts, changes)
     return HostResult(
         host=spec.name,
