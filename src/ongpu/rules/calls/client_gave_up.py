@@ -14,7 +14,10 @@ from __future__ import annotations
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.rule import Hit, Rule, proven
 
-_SAID = words(r"client connection closed before[^\n]{0,120}")
+_SAID = words(
+    r"client connection closed before[^\n]{0,120}",
+    r"timed out waiting for (?:llama runner|llama-server)[^\n]{0,40}context canceled",
+)
 
 
 def check(seen: Evidence) -> Hit | None:
@@ -30,6 +33,7 @@ RULE = Rule(
     needs=("log",),
     fires=(
         'level=WARN source=llama_server.go:1320 msg="client connection closed before llama-server finished loading, aborting load"',
+        'level=ERROR msg="error loading llama server" error="timed out waiting for llama runner to start: context canceled"',
     ),
     quiet=("load_tensors: offloaded 33/33 layers to GPU",),
     unknown=("OLLAMA_HOST=0.0.0.0",),

@@ -11,6 +11,7 @@ References: NVIDIA Jetson Linux (device nodes); CUDA error 801.
 from __future__ import annotations
 
 from ongpu.rules.evidence import Evidence, words
+from ongpu.rules.facts import placement
 from ongpu.rules.rule import Hit, Rule, proven
 
 _DENIED = words(
@@ -21,7 +22,7 @@ _DENIED = words(
 
 
 def check(seen: Evidence) -> Hit | None:
-    line = seen.find(_DENIED)
+    line = None if placement.is_fully_on_gpu(seen) else seen.find(_DENIED)
     return proven("the service's user may not open the Jetson's GPU (/dev/nvmap)", line) if line else None
 
 
@@ -34,6 +35,9 @@ RULE = Rule(
     explains=("jetson-wrong-runtime", "driver-not-running"),
     commands=("sudo usermod -aG video,render ollama", "sudo systemctl restart ollama"),
     fires=("NvRmMemInitNvmap failed with Permission denied",),
-    quiet=("ggml_cuda_init: found 1 CUDA devices:",),
+    quiet=(
+        "ggml_cuda_init: found 1 CUDA devices:",
+        "NvRmMemInitNvmap failed with Permission denied\nload_tensors: offloaded 33/33 layers to GPU",
+    ),
     unknown=("OLLAMA_HOST=0.0.0.0",),
 )

@@ -17,7 +17,7 @@ from ongpu.rules.action import Assign, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.rule import Hit, Rule, proven
 
-_SAID = words(r"timed out waiting for (?:llama runner|llama-server)[^\n]{0,80}")
+_SAID = words(r"timed out waiting for (?:llama runner|llama-server)(?![^\n]{0,40}context canceled)[^\n]{0,80}")
 
 
 def check(seen: Evidence) -> Hit | None:
@@ -43,6 +43,9 @@ RULE = Rule(
         "Error: timed out waiting for llama runner to start - progress 1.00 - ",
         'level=ERROR msg="error loading llama server" error="timed out waiting for llama-server to start - "',
     ),
-    quiet=("load_tensors: offloaded 33/33 layers to GPU",),
+    quiet=(
+        "load_tensors: offloaded 33/33 layers to GPU",
+        'level=ERROR msg="error loading llama server" error="timed out waiting for llama runner to start: context canceled"',
+    ),
     unknown=("OLLAMA_HOST=0.0.0.0",),
 )

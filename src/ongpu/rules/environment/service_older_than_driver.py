@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from ongpu.rules.action import Restart, always
 from ongpu.rules.evidence import Evidence, words
-from ongpu.rules.facts import places
-from ongpu.rules.rule import Hit, Rule, proven
+from ongpu.rules.facts import gpus, placement, places
+from ongpu.rules.rule import Hit, Rule, possible, proven
 
 _STALE = words(r"ollama started before the GPU driver[^\n]{0,120}")
 _TOLD = words(
@@ -26,7 +26,12 @@ def check(seen: Evidence) -> Hit | None:
     if line := seen.find(_STALE):
         return proven("Ollama started before the GPU driver was ready", line)
     told = seen.told(_TOLD)
-    return proven("Ollama finds the GPU after a restart only", told) if told and not places.slept(seen) else None
+    if told and not places.slept(seen):
+        return proven("Ollama finds the GPU after a restart only", told)
+    nothing, listed = placement.none_found(seen), gpus.names(seen)
+    if nothing and listed and not placement.gpu_seen(seen) and not places.container(seen):
+        return possible("nvidia-smi shows a GPU, and Ollama found none when it started", nothing, listed[0][1])
+    return None
 
 
 RULE = Rule(

@@ -9,6 +9,7 @@ _CONTAINER = words(
     r"^\s*image: \S*ollama", r"\bkubectl\b", "OCI runtime", r"root@(?:ollama|[0-9a-f]{12}|\w+-\w+-\w+)[\w-]*:/\S*#",
     "ollama in (?:a )?(?:docker|container)", r"\bin (?:a |the )?(?:docker|container|pod)\b", "inside the container", r"docker containers?\b", "^services:",
     r"/\.dockerenv", r"nvidia-container-(?:cli|runtime|toolkit)", r"container started", "ollama/ollama(?::|$| )",
+    r"OLLAMA_HOST:http://0\.0\.0\.0:11434 [^\n]{0,800}OLLAMA_MODELS:/root/\.ollama/models",  # as in the image
 )  # fmt: skip
 _LXC = words(r"\bLXC\b", r"\bincus\b", r"\blxd\b", "pct (?:set|enter)", "Proxmox (?:container|CT)")
 _JETSON = words(

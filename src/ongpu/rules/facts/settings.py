@@ -18,6 +18,7 @@ _SET = re.compile(
 _SHOWN = re.compile(rf"(?:\becho \"?\$\{{?|\bprintenv )({_NAMES})\}}?\"?$")
 _CONFIG = re.compile(r"map\[[^\n]{0,4000}")
 _SET_OR_MAP = re.compile(rf"{_SET.pattern}|map\[", re.MULTILINE)
+_OWN = re.compile(r"\bextra_envs=\"?$")  # what Ollama sets for a trial of its own
 _CONTEXT = words(
     r"\bnum_ctx[\"']?(?: |:|=){1,4}(\d{3,8})", r"--ctx-size[ =](\d{3,8})", r"(?<= )-c (\d{3,8})", r"\bKvSize:(\d{3,8})",
     r"\bn_ctx {0,10}= {0,4}(\d{3,8})", r"OLLAMA_CONTEXT_LENGTH[=:] ?\"?(\d{3,8})",
@@ -59,7 +60,8 @@ def _environment(seen: Evidence) -> dict[str, Setting]:
         shown = _SHOWN.search(text)
         asked = shown[1] if shown else ""
         if "map[" in text and (config := _CONFIG.search(text)):
-            for name, value in go_map(config[0].split('"', 1)[0]).items():
+            listed = {} if _OWN.search(text, 0, config.start()) else go_map(config[0].split('"', 1)[0])
+            for name, value in listed.items():
                 if value not in ("", "[]") and not (name in found and found[name].is_explicit):
                     found[name] = Setting(value, line, is_explicit=False)
             text = text[: config.start()]

@@ -2,12 +2,12 @@
 
 What it means: Ollama's CUDA libraries have no code for a GPU of this compute capability.
 Why it matters: The GPU is left out; models run on the CPU.
-How it comes about: The card is below the floor (5.0 today; releases before 0.1.2x wanted more), or the release
+How it comes about: The card is below the floor (5.0 today; releases before 0.1.22 wanted more), or the release
   dropped it.
-Fix: Use a release that supports the card (5.0 and 5.2 since 0.1.2x), build Ollama for its architecture, or use
+Fix: Use a release that supports the card (5.0 and 5.2 since 0.1.22), build Ollama for its architecture, or use
   another card.
 Fix safety: manual.
-References: Ollama docs/gpu.mdx; discover/runner.go (architecture check).
+References: Ollama docs/gpu.mdx; discover/runner.go (architecture check); Ollama pull request 2116.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TOO_OLD = words(
     "compute capability[^\n]{0,40}(?:below|less than|not supported)",
 )
 _FLOOR = 5.0
-_NARROW = 6.0  # releases before 0.1.2x had kernels from 6.0 on
+_NARROW = 6.0  # releases before 0.1.22 had kernels from 6.0 on
 
 
 def check(seen: Evidence) -> Hit | None:

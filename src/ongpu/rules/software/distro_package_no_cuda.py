@@ -24,8 +24,8 @@ _PACKAGED = words(
     r"^(?:local/|extra/)?ollama \d+\.\d+\.\d+-\d",
     r"^ollama-\d[\w.-]*\.(?:fc|el|x86)",
     r"/nix/store/[^\n]{0,60}ollama",
-    r"/usr/lib/ollama/libggml-cpu",
     r"/usr/lib(?:64|/\w+-linux-gnu)/ollama\b",
+    r"OLLAMA_MODELS:/var/lib/ollama\b",
     r"\bapt (?:policy|show|install) ollama\b",
     r"pacman -\w+ ollama",
     r"/snap/ollama/",
@@ -39,6 +39,9 @@ _DISTRIBUTION = words(
     r"services\.ollama\b",
     r"\bpacman -S\w* ollama\b",
 )
+# Distributions install there, and so do the container image and an archive that was unpacked into /usr.
+_USR_LIB = words(r"/usr/lib/ollama/libggml-cpu")
+_OWN_RELEASE = words(r"OLLAMA_MODELS:/usr/share/ollama/\.ollama")
 _CUDA_PACKAGE = words(r"^(?:local/|extra/)?ollama-cuda \d", "libggml-cuda", r"/cuda_v1\d")
 # Only libraries for the CPU, in a listing or in the server's own list of runners.
 _ONLY_CPU = words(
@@ -51,6 +54,7 @@ def check(seen: Evidence) -> Hit | None:
     if line := seen.find(_EMPTY):
         return proven("the package with Ollama's CUDA library is missing or empty", line)
     packaged = seen.find(_PACKAGED)
+    unsure = None if packaged or seen.find(_OWN_RELEASE) else seen.find(_USR_LIB)
     nothing, told = placement.no_gpu(seen), seen.told(_DISTRIBUTION)
     only_cpu = seen.find(_ONLY_CPU)
     if packaged is None and (nothing or only_cpu) and told and not seen.find(_CUDA_PACKAGE):
@@ -58,9 +62,14 @@ def check(seen: Evidence) -> Hit | None:
         return make(
             "a distribution that packages Ollama's CUDA library apart, and no GPU found", told, only_cpu or nothing
         )
-    if packaged is None or seen.find(_CUDA_PACKAGE) or places.container(seen):
+    if (packaged or unsure) is None or seen.find(_CUDA_PACKAGE) or places.container(seen):
         return None
-    cpu = seen.find(_CPU_BACKEND) or placement.no_gpu(seen)
+    cpu = seen.find(_CPU_BACKEND) or nothing
+    if unsure:
+        gap = (
+            "no CUDA library under /usr/lib/ollama: a distribution's package for the CPU, or a container without a GPU"
+        )
+        return possible(gap, unsure, nothing)
     if places.snap(seen) and seen.find(words("error while loading shared libraries: lib(?:cudart|cublas)")):
         return likely("the snap lacks the CUDA libraries that its runner needs", packaged)
     return likely("the distribution's Ollama package has no CUDA library", packaged, cpu) if cpu else None

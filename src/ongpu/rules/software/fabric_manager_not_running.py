@@ -11,22 +11,31 @@ References: CUDA error 802 (cudaErrorSystemNotReady); NVIDIA Fabric Manager user
 from __future__ import annotations
 
 from ongpu.rules.action import EnableUnit, Restart, always
-from ongpu.rules.evidence import Evidence, words
-from ongpu.rules.facts import codes
+from ongpu.rules.evidence import Evidence, Line, words
+from ongpu.rules.facts import codes, placement
 from ongpu.rules.rule import Hit, Rule, proven
 
 _DOWN = words(
-    r"nvidia-fabricmanager[^\n]{0,80}(?:failed|inactive|not found|could not be found|dead)", r"fabric ?manager[^\n]{0,120}(?:mis-?match|(?:does(?: not|n't)|don't) match|not running|failed|incompatible)",
+    r"nvidia-fabricmanager[^\n]{0,80}(?:failed|inactive|dead|could not be found \()", r"fabric ?manager[^\n]{0,120}(?:mis-?match|(?:does(?: not|n't)|don't) match|not running|failed|incompatible)",
     r"Fabric\s+State *: *(?:In Progress|Not Started)", r"^\s+State +: (?:In Progress|Not Started)", r"nvidia-fabricmanager\.service[\s\S]{0,300}?Active: (?:failed|inactive)",
     "FM version[^\n]{0,60}driver version",
 )  # fmt: skip
+_ABSENT = words(r"nvidia-fabricmanager[^\n]{0,80}(?:not found|could not be found)")
+# Only machines with NVSwitch need it; on others it is absent, or ends at once.
+_SWITCHED = words(r"\bSXM\d?\b", r"\b[HD]GX\b", "nvswitch", r"\b(?:A100|A800|H100|H200|H800|B200|B300|GB200|GB300)\b")
+_NO_SWITCH = words("NV_WARN_NOTHING_TO_DO", r"WARNING Nothing to do", "NVSwitch devices? not found")
 
 
 def check(seen: Evidence) -> Hit | None:
-    down, waits = seen.find(_DOWN), codes.cuda_codes(seen).get(802)
+    waits = codes.cuda_codes(seen).get(802)
+    down = None if placement.gpu_seen(seen) or seen.find(_NO_SWITCH) else seen.find(_DOWN) or _absent(seen)
     if waits or down:
         return proven("the fabric manager does not run, or not in the driver's version: CUDA is not ready", waits, down)
     return None
+
+
+def _absent(seen: Evidence) -> Line | None:
+    return seen.find(_ABSENT) if seen.find(_SWITCHED) else None
 
 
 RULE = Rule(
@@ -45,6 +54,8 @@ RULE = Rule(
         "    Fabric\n        State                             : In Progress",
     ),
     quiet=(
+        "$ systemctl status nvidia-fabricmanager nvidia-persistenced\nUnit nvidia-fabricmanager.service could not be found.\n  Active: active (running)",
+        "$ systemctl status nvidia-fabricmanager\n     Active: failed (Result: exit-code)\nnv-fabricmanager: request to query NVSwitch device information from NVSwitch driver failed with error:WARNING Nothing to do [NV_WARN_NOTHING_TO_DO]",
         "    Fabric\n        State                             : Completed\n        Status                            : Success",
     ),
     unknown=("OLLAMA_HOST=0.0.0.0",),

@@ -17,7 +17,7 @@ from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import mig, placement
 from ongpu.rules.rule import Hit, Rule, likely, possible
 
-_FILTERED = words("filtering device which didn't fully initialize")
+_FILTERED = words(r"filtering device which didn't fully initialize(?![^\n]{0,300}library=\"?(?:Vulkan|ROCm))")
 
 
 def check(seen: Evidence) -> Hit | None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from ongpu.rules.action import Reinstall, Restart, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import gpus, placement, places
-from ongpu.rules.rule import Hit, Rule, likely, proven
+from ongpu.rules.rule import Hit, Rule, likely, possible, proven
 
 _MISSING = words(
     r"lib/ollama/?'?: No such file", r"llama-server binary not found", r"runner[^\n]{0,30}binary not found",
@@ -44,7 +44,8 @@ _ANY_CUDA = words("libggml-cuda", r"cuda_v\d", r"CUDA\.0\.", "loaded CUDA backen
 
 
 def check(seen: Evidence) -> Hit | None:
-    if line := seen.find(_MISSING):
+    line = seen.find(_MISSING)
+    if line and not placement.is_fully_on_gpu(seen):
         return proven("Ollama's GPU libraries (lib/ollama) are missing", line, seen.find(_NONE))
     if line := seen.find(_ONLY_CPU):
         return proven("the installation has runners for the CPU only", line)
@@ -52,7 +53,11 @@ def check(seen: Evidence) -> Hit | None:
     if line := seen.find(_NONE):
         return likely("Ollama found no GPU library that it could load", line, gpu)
     if gpu and not seen.find(_CUDA_IN_SYSTEM) and (line := seen.find(_SYSTEM) or seen.find(_CPU_BACKEND)):
-        return likely("a GPU was found, and only the CPU backend was loaded", line, gpu)
+        by_ollama = placement.gpu_seen(seen)
+        if by_ollama is None and places.container(seen):
+            return None  # the GPU is the host's: was it given to the container?
+        make = likely if by_ollama or not placement.none_found(seen) else possible
+        return make("a GPU was found, and only the CPU backend was loaded", line, gpu)
     if (
         (line := seen.find(_SYSTEM))
         and "AVX" not in line.text

@@ -1,7 +1,7 @@
 """Only Ollama's installer did not see a GPU.
 
 What it means: The installation script looked with lspci or lshw and found no card; the server looks by itself.
-Why it matters: It does not: the warning says nothing about what the running server uses.
+Why it matters: Usually it does not matter: the warning says nothing about what the running server uses.
 How it comes about: lspci or lshw is not installed, WSL or a container hides the PCI bus, or a virtual machine's card
   has an unusual class.
 Fix: Look at the server's own words (journalctl -u ollama, line "inference compute") and at ollama ps.

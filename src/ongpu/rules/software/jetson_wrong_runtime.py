@@ -27,7 +27,8 @@ _SAID = words(
 def check(seen: Evidence) -> Hit | None:
     jetson = places.jetson(seen)
     if line := seen.find(_SAID):
-        return proven("Ollama does not recognise this Jetson's JetPack", line) if jetson else None
+        missed = jetson and not placement.gpu_seen(seen)
+        return proven("Ollama does not recognise this Jetson's JetPack", line) if missed else None
     if jetson is None:
         return None
     cuda = codes.cuda_codes(seen)
@@ -57,6 +58,9 @@ RULE = Rule(
         "# R39 (release), REVISION: 2.1, GCID: 46758480, BOARD: generic, EABI: aarch64\ncudaSetDevice err: 801",
         "L4T R36.4.0\ncudaSetDevice err: 35",
     ),
-    quiet=("# R36 (release), REVISION: 4.0, GCID: 1, BOARD: generic\nload_tensors: offloaded 33/33 layers to GPU",),
+    quiet=(
+        "# R36 (release), REVISION: 4.0, GCID: 1, BOARD: generic\nload_tensors: offloaded 33/33 layers to GPU",
+        'level=DEBUG msg="jetpack not detected (set JETSON_JETPACK or OLLAMA_LLM_LIBRARY to override), skipping"\nlevel=INFO msg="inference compute" id=0 library=CUDA compute=12.1 description="NVIDIA GB10"',
+    ),
     unknown=("OLLAMA_HOST=0.0.0.0",),
 )

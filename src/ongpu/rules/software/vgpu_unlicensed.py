@@ -2,7 +2,7 @@
 
 What it means: This is a vGPU guest, and NVIDIA's driver slows it down without a licence.
 Why it matters: It works for about 20 minutes after start, then becomes very slow, or CUDA stops.
-How it comes about: No or a wrong client token or licence server, or a server that cannot be reached.
+How it comes about: The client token is missing, wrong or expired, or the licence server cannot be reached.
 Fix: Put the client token into /etc/nvidia/ClientConfigToken, set FeatureType in /etc/nvidia/gridd.conf, restart
   nvidia-gridd, and check License Status with nvidia-smi -q.
 Fix safety: safe.
