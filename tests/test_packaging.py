@@ -25,7 +25,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_wheel_carries_everything(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    for source in [*TOP.glob("deploys/*.py"), *TOP.glob("templates/*")]:
+    for source in [*TOP.glob("deploys/*.py"), *(file for file in TOP.glob("templates/**/*") if file.is_file())]:
         assert f"ongpu/_data/{source.relative_to(TOP)}" in names
     assert {"ongpu/py.typed", "ongpu/cli/main.py", "ongpu_lab/__init__.py"} <= names
     assert not [name for name in names if name.startswith("tests/") or "__pycache__" in name]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from ongpu.history.spans import causes_of
-from ongpu.history.store import Store
+from ongpu.history.store import Store, ensure
 from ongpu.host.result import Alert, AlertState, HostResult, HostVerdict
 
 _SCHEMA = """
@@ -96,7 +96,7 @@ def keep(store: Store, after: Mapping[str, tuple[Watched, ...]]) -> None:
     """Replaces these hosts' rows that had not ended, in one transaction."""
 
     def write(db: sqlite3.Connection) -> None:
-        db.executescript(_SCHEMA)
+        ensure(db, _SCHEMA)
         for host, rows in after.items():
             db.execute("DELETE FROM alerts WHERE host = ? AND ended_at = ''", (host,))
             db.executemany(
@@ -111,7 +111,7 @@ def forget(store: Store, before: datetime) -> None:
     """Retention: what was last seen before this moment is gone."""
 
     def delete(db: sqlite3.Connection) -> None:
-        db.executescript(_SCHEMA)
+        ensure(db, _SCHEMA)
         db.execute("DELETE FROM alerts WHERE last_seen < ?", (moment(before),))
 
     store.use(delete, None)
@@ -123,7 +123,7 @@ def moment(at: datetime) -> str:
 
 def _read(store: Store, where: str, values: tuple[str, ...]) -> list[Watched]:
     def read(db: sqlite3.Connection) -> list[Watched]:
-        db.executescript(_SCHEMA)
+        ensure(db, _SCHEMA)
         rows = db.execute(f"SELECT {_FIELDS} FROM alerts {where}", values)  # noqa: S608
         return [Watched(**dict(zip(Watched.__slots__, row, strict=True))) for row in rows]
 

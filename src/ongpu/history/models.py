@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ongpu.history.store import Store
+from ongpu.history.store import Store, ensure
 from ongpu.host.result import HostResult, ModelVerdict
 
 _SCHEMA = """
@@ -38,7 +38,7 @@ def record(store: Store, results: Iterable[HostResult], now: str) -> None:
     rows = [(host.host, model) for host in results for model in host.models if model.verdict != "not_loaded"]
 
     def write(db: sqlite3.Connection) -> None:
-        db.executescript(_SCHEMA)
+        ensure(db, _SCHEMA)
         for host, model in rows:
             last = db.execute(
                 "SELECT rowid, verdict FROM models WHERE host = ? AND model = ? ORDER BY rowid DESC LIMIT 1",
@@ -63,7 +63,7 @@ def spans(store: Store, host: str) -> list[ModelSpan]:
     """A host's model verdicts, oldest first."""
 
     def read(db: sqlite3.Connection) -> list[ModelSpan]:
-        db.executescript(_SCHEMA)
+        ensure(db, _SCHEMA)
         query = f"SELECT {_FIELDS} FROM models WHERE host = ? ORDER BY rowid"  # noqa: S608
         return [ModelSpan(*row) for row in db.execute(query, (host,))]
 
@@ -74,7 +74,7 @@ def forget(store: Store, before: str) -> None:
     """Retention: spans that ended before this moment (ISO 8601 UTC) are gone."""
 
     def delete(db: sqlite3.Connection) -> None:
-        db.executescript(_SCHEMA)
+        ensure(db, _SCHEMA)
         db.execute("DELETE FROM models WHERE last_seen < ?", (before,))
 
     store.use(delete, None)

@@ -51,11 +51,12 @@ class Recorder:
 
     def finish(self, exit_code: int, keep: timedelta) -> None:
         """The run is over; what ended longer ago than `keep` is forgotten."""
-        if self.run and not self.store.broken:
-            self.store.finish(self.run, exit_code)
+        if self.store.broken:
+            return
         before = self.clock() - keep
         text = alerts.moment(before)
-        self._unless_broken(
+        self.store.together(
+            lambda: self.store.finish(self.run, exit_code) if self.run else None,
             lambda: self.store.forget(before),
             lambda: spans.forget(self.store, before),
             lambda: alerts.forget(self.store, before),
@@ -66,11 +67,12 @@ class Recorder:
     def _begin(self) -> None:
         self.run = self.store.begin(self.command, [])
         if not self.store.broken:
-            self._before = alerts.present(self.store)
-        if not self.store.broken:
-            self._past = _pasts(spans.since(self.store, self.clock() - _PAST))
-        if not self.store.broken:
-            self._reads = reads.last(self.store)
+            self.store.together(self._remember)
+
+    def _remember(self) -> None:
+        self._before = alerts.present(self.store)
+        self._past = _pasts(spans.since(self.store, self.clock() - _PAST))
+        self._reads = reads.last(self.store)
 
     def _told(self, result: HostResult) -> HostResult:
         if self.store.broken:
@@ -91,8 +93,8 @@ class Recorder:
         at = self.clock()
         now = alerts.moment(at)
         fresh = {result.host: result.last_read_at for result in waiting if result.facts}
-        if waiting:
-            self._unless_broken(
+        if waiting and not self.store.broken:
+            self.store.together(
                 lambda: spans.record(self.store, self.command, waiting, at),
                 lambda: alerts.keep(self.store, self._after),
                 lambda: models.record(self.store, waiting, now),
@@ -100,11 +102,6 @@ class Recorder:
             )
         waiting.clear()
         self._after = {}
-
-    def _unless_broken(self, *steps: Callable[[], None]) -> None:
-        for step in steps:
-            if not self.store.broken:
-                step()
 
 
 def proofs(store: Store, streamed: Iterable[HostResult], clock: Callable[[], datetime]) -> Iterator[HostResult]:

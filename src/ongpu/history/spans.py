@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ongpu.history.store import Store
+from ongpu.history.store import Store, ensure
 from ongpu.host.result import HostResult, HostVerdict
 
 _SCHEMA = """
@@ -62,7 +62,7 @@ def record(store: Store, command: str, results: Iterable[HostResult], at: dateti
     rows = list(results)
 
     def write(db: sqlite3.Connection) -> None:
-        db.executescript(_SCHEMA)
+        ensure(db, _SCHEMA)
         for result in rows:
             _add(db, command, result, now)
 
@@ -107,7 +107,7 @@ def forget(store: Store, before: datetime) -> None:
     limit = before.astimezone(UTC).isoformat(timespec="milliseconds")
 
     def delete(db: sqlite3.Connection) -> None:
-        db.executescript(_SCHEMA)
+        ensure(db, _SCHEMA)
         db.execute("DELETE FROM spans WHERE last_seen < ?", (limit,))
 
     store.use(delete, None)
@@ -115,7 +115,7 @@ def forget(store: Store, before: datetime) -> None:
 
 def _read(store: Store, where: str, values: tuple[str, ...]) -> list[Span]:
     def read(db: sqlite3.Connection) -> list[Span]:
-        db.executescript(_SCHEMA)
+        ensure(db, _SCHEMA)
         return [_span(row) for row in db.execute(f"SELECT {_FIELDS} FROM spans {where}", values)]  # noqa: S608
 
     return store.use(read, [])

@@ -10,7 +10,6 @@ import logging
 import sqlite3
 import uuid
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +63,8 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._broken = False
+        self._db: sqlite3.Connection | None = None
+        self._open: sqlite3.Connection | None = None  # inside of `together`
 
     def begin(self, command: str, hosts: list[str]) -> str:
         """A new run with every host `idle`. Returns the run's id."""
@@ -110,19 +111,55 @@ class Store:
 
         self.use(delete, None)
 
+    def close(self) -> None:
+        """The next use opens it again."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def _connected(self) -> sqlite3.Connection:
+        """One connection for as long as the store lives: closing the last one writes all of the log back, which costs
+        more than anything else here."""
+        if self._db is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(self.path, timeout=self.PATIENCE)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")  # a kill loses nothing; a power cut may lose the last seconds
+        return self._db
+
+    def together(self, *steps: Callable[[], None]) -> None:
+        """All of it in one transaction: each step may call what uses this store."""
+
+        def run(db: sqlite3.Connection) -> None:
+            self._open = db
+            try:
+                for step in steps:
+                    step()
+            finally:
+                self._open = None
+
+        self.use(run, None)
+
     def use(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
         """`work` in one transaction; `otherwise` where the database cannot be used."""
+        if self._open is not None:
+            return work(self._open)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.path, timeout=self.PATIENCE)) as db, db:
-                db.execute("PRAGMA journal_mode=WAL")
-                db.executescript(_SCHEMA)
+            with self._connected() as db:
+                ensure(db, _SCHEMA)
                 return work(db)
         except (sqlite3.Error, OSError) as error:
+            self.close()
             if not self._broken:
                 log.warning("history %s cannot be used (%s): this run is not recorded", self.path, error)
             self._broken = True
             return otherwise
+
+
+def ensure(db: sqlite3.Connection, schema: str) -> None:
+    """Creates what is not there yet, within the present transaction (executescript would end it)."""
+    for statement in schema.split(";"):
+        db.execute(statement)
 
 
 _INSERT = "INSERT INTO host_states (run, host, state, at, message) VALUES (?, ?, ?, ?, ?)"
