@@ -17,6 +17,10 @@ pytestmark = pytest.mark.lab
 
 Controlled = Callable[..., Controller]
 CLOSED, OPEN = "Mon 02:00-02:01", "Mon-Sun 00:00-24:00"
+BY_HAND = """
+installed=$(dpkg-query -W -f '${Package} ${Version}\\n' | awk '$2 ~ /^580[.]/ { print $1 "=570.195.03-1" }')
+DEBIAN_FRONTEND=noninteractive apt-get -qq -y --allow-downgrades --allow-change-held-packages install $installed
+"""
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,9 @@ def _holds_keep_it_from_every_other_upgrade(life: Life) -> None:
 
 
 def _a_downgrade_is_a_plan_like_any_other(life: Life) -> None:
+    """On the second host somebody has begun it by hand: libraries and module on disk are 570, 580 is loaded."""
+    life.hosts[1].out(BY_HAND)
+    assert life.hosts[1].run("nvidia-smi").returncode == 18
     life.apply(life.on("570"))
     assert life.loaded() == ["570", "570"]
     life.serves()

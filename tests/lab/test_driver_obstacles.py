@@ -41,12 +41,14 @@ class Obstacles:
     def out(self, command: str) -> list[str]:
         return [host.out(command) for host in self.hosts]
 
-    def stops(self, on: Controller, *words: str) -> None:
+    def stops(self, on: Controller, *words: str) -> dict[str, dict[str, Any]]:
         """Both fail with these words, without a reboot."""
         boots = self.out("cat /proc/sys/kernel/random/boot_id")
-        for record in on.report("apply", "-y", expect=2).values():
+        records = on.report("apply", "-y", expect=2)
+        for record in records.values():
             assert all(word in record["error"] for word in words), record["error"]
         assert self.out("cat /proc/sys/kernel/random/boot_id") == boots
+        return records
 
     def serves(self, on: Controller) -> None:
         for record in on.report("apply", "-y").values():
@@ -95,11 +97,16 @@ def _a_later_kernel(both: Obstacles) -> None:
 
 
 def _a_kernel_that_dkms_cannot_build_for(both: Obstacles) -> None:
-    for host in both.hosts:
-        kernel = host.out(f"{LATER}; echo $k")
-        faults.Target(host.lab, host.name).knob(HOST_INI, "dkms", "fail_for", f"590.44.01/{kernel}")
+    """The running one on the first host, which apt says; the one that boots next on the other."""
+    for host, kernel in zip(both.hosts, ("k=$(uname -r)", LATER), strict=True):
+        release = host.out(f"{kernel}; echo $k")
+        faults.Target(host.lab, host.name).knob(HOST_INI, "dkms", "fail_for", f"590.44.01/{release}")
     newer = both.on("590")
-    both.stops(newer, "does not build for", "pci_resize_resource", "the previous driver was put back and is loaded")
+    records = both.stops(newer, "the previous driver was put back")
+    assert "Bad return status for module build on kernel" in records["lab1"]["error"]
+    assert "the module does not build for" in records["lab2"]["error"]
+    assert "pci_resize_resource" in records["lab2"]["error"]
+    assert both.out("systemctl is-active ollama nvidia-persistenced") == ["active\nactive"] * 2
     both.stops(newer, "driver 580.95.05 -> 590 was tried and does not run here")
     assert both.out("cut -d . -f 1 /sys/module/nvidia/version") == ["580", "580"]
     assert both.out(f"{LATER}; modinfo -k $k -F version nvidia") == ["580.95.05"] * 2

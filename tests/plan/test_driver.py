@@ -123,7 +123,7 @@ def test_a_branch_is_switched_in_both_directions(old: str, new: str) -> None:
 def test_the_other_flavour_goes_in_the_same_step_and_its_module_by_a_reboot() -> None:
     host = configured_host()
     other = spec(driver={"modules": "proprietary", "reboot": "window"})
-    (change,) = planned(host, other).of("switch").changes
+    _, change = planned(host, other).of("switch").changes
     assert change.summary.startswith("580.95.05 with the proprietary kernel module (nvidia-kernel-dkms), by a reboot: ")
     assert [type(step) for step in change.steps] == [Put, Drain, Run, Reboot, Run, Run]
     install = change.steps[2]
@@ -138,7 +138,8 @@ def test_the_replacement_waits_until_nothing_is_served() -> None:
     host = configured_host(OLD)
     for change in planned(host, UPGRADE).of("repository").changes:
         host.apply(change)
-    (change,) = planned(host, UPGRADE).of("switch").changes
+    fetch, change = planned(host, UPGRADE).of("switch").changes
+    assert (fetch.summary, fetch.interrupts) == ("fetch the packages of the driver 580.95.05", Interrupts.NONE)
     assert change.summary == "570.195.03 -> 580.95.05, by a reload of the kernel module"
     assert [type(step) for step in change.steps] == [Drain, Run, Run]
     assert change.interrupts is Interrupts.RESTART
@@ -159,7 +160,7 @@ def test_one_that_came_by_hand_is_replaced_where_that_is_declared() -> None:
     assert late.may_interrupt is Interrupts.RESTART
     for change in planned(host, declared).of("repository").changes:
         host.apply(change)
-    (change,) = planned(host, declared).of("switch").changes
+    _, change = planned(host, declared).of("switch").changes
     assert "the one by NVIDIA's .run installer is removed first, and cannot be put back" in change.summary
     assert run(host, declared) == ""
     assert (host.loaded, host.runfile) == ("580.95.05", False)
@@ -262,3 +263,23 @@ def test_a_driver_that_belongs_to_somebody_else_is_left_alone(sign: str, says: s
     assert planned(host).of("driver").blocked[0].kind == "unknown"
     host.blind = {"platform": Known(Platform(**none), "test")}
     assert planned(host).of("repository").changes
+
+
+def test_an_nvswitch_host_has_fabric_manager_in_the_driver_s_version() -> None:
+    host = blank_host(switches=True)
+    assert run(host, OLD) == ""
+    assert host.packages["nvidia-fabricmanager"].version == "570.195.03-1"
+    assert host.packages["nvidia-fabricmanager"].held
+    assert host.fabric_runs
+    assert run(host, spec()) == ""
+    assert host.packages["nvidia-fabricmanager"].version == "580.95.05-1"
+    host.packages["nvidia-fabricmanager"] = dataclasses.replace(
+        host.packages["nvidia-fabricmanager"], version="570.195.03-1"
+    )
+    (change,) = planned(host).of("driver").changes
+    assert change.summary == "bring nvidia-fabricmanager from 570.195.03 to 580.95.05"
+    assert run(host, spec()) == ""
+    host.fabric_runs = False
+    (change,) = planned(host).of("module").changes
+    assert change.summary == "start fabric manager, which CUDA waits for on this host"
+    assert "nvidia-fabricmanager" not in configured_host().packages

@@ -142,6 +142,18 @@ def test_a_failed_upgrade_puts_the_old_driver_back(host: Bench) -> None:
     assert "nvidia-driver-cuda=570.10-1" in real_installations(host)[-1].split()
 
 
+def test_packages_are_fetched_without_a_change_to_the_host(host: Bench) -> None:
+    fetch = APT.fetch(dataclasses.replace(INSTALL, broken=("x",)))
+    assert fetch is not None
+    host.fake("dpkg", "exit 1")
+    assert host.run(fetch) == Said(0, "")
+    assert any("--download-only" in call for call in host.calls("apt-get"))
+    assert all("--simulate" in call or "--download-only" in call for call in host.calls("apt-get"))
+    assert host.calls("apt-mark") == host.calls("dpkg") == []
+    apt(host, real="echo 'E: Unable to connect'; exit 100")
+    assert host.run(fetch) == Said(1, "E: Unable to connect\nE: Unable to connect; nothing was changed\n")
+
+
 def test_a_driver_by_the_run_installer_goes_once_the_packages_are_here(host: Bench) -> None:
     uninstaller = host.place / "programs/nvidia-uninstall"
     host.fake("nvidia-uninstall", f"cat {host.place}/calls.apt-get >{host.place}/before")

@@ -90,11 +90,17 @@ class Apt:
         return shell.run(f"add {url} to apt's sources", "apt-sees", FILE=APT_SOURCE, URL=url, PACKAGE=package)
 
     def install(self, what: Install) -> Run:
+        return self._driver(f"install the driver {what.version} ({_few(list(what.exact))})", what)
+
+    def fetch(self, what: Install) -> Run | None:
+        return self._driver(f"fetch the packages of the driver {what.version}", what, only="fetch")
+
+    def _driver(self, sentence: str, what: Install, only: str = "") -> Run:
         prebuilt = [name for name in what.also if name.startswith("linux-modules-nvidia-")]
         # The archives have these parts in other packages, or with versions of their own.
         extras = [name for name in _EXTRAS if name not in what.exact] if what.wanted.source == "nvidia" else []
         return shell.run(
-            f"install the driver {what.version} ({_few(list(what.exact))})",
+            sentence,
             "apt",
             "hold",
             "driver",
@@ -102,13 +108,14 @@ class Apt:
             INSTALL=" ".join([_equal(what.exact), *what.also, *(f"{name}-" for name in what.remove)]),
             SHORT=_few(list(what.exact)),
             VERSION=what.version,
-            EXTRAS=" ".join(extras),
+            EXTRAS=" ".join([*extras, *what.beside]),
             PREBUILT=" ".join(name.removesuffix(_flavour_of(what.wanted)) for name in prebuilt),
             ALSO=" ".join(what.also),
             OLD=_equal(what.old),
             BROKEN=" ".join(what.broken),
             HOLD="yes" if what.hold else "",
             UNINSTALLER=what.uninstaller,
+            ONLY=only,
         )
 
     def hold(self, names: Sequence[str]) -> Run:

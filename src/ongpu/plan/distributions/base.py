@@ -59,7 +59,8 @@ class Install:
     `version` is the driver's own version or the beginning of it; `old` puts the previous packages back when the
     installation fails; `broken` are packages that the package manager left half-installed; `remove` are to go in the
     same step (the other module flavour); `also` are wanted in whatever version. `uninstaller` takes a driver by
-    NVIDIA's .run installer away, once the packages are here (apt only).
+    NVIDIA's .run installer away, once the packages are here (apt only). `beside` are wanted in the
+    driver's version, where the repository has them.
     """
 
     wanted: Wanted
@@ -71,6 +72,7 @@ class Install:
     remove: Sequence[str] = ()
     also: Sequence[str] = ()
     uninstaller: str = ""
+    beside: Sequence[str] = ()
 
 
 class Distribution(Protocol):
@@ -114,5 +116,9 @@ class Distribution(Protocol):
         """The package manager accepts the new entry beside the others; else it is taken out again."""
 
     def install(self, what: Install) -> Run: ...
+
+    def fetch(self, what: Install) -> Run | None:
+        """Have all packages on the host without a change to it, and fail where that cannot be done or the package
+        manager would refuse: before anything is stopped for them. None = it cannot be asked for by itself."""
 
     def hold(self, names: Sequence[str]) -> Run: ...

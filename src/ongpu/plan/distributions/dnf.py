@@ -98,6 +98,9 @@ class Dnf:
             HOLD="yes" if what.hold else "",
         )
 
+    def fetch(self, what: Install) -> Run | None:
+        return None
+
     def hold(self, names: Sequence[str]) -> Run:
         return shell.run(f"hold {', '.join(names)}", "dnf", "dnf-lock", "dnf-hold", NAMES=" ".join(names))
 

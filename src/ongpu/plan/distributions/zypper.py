@@ -88,6 +88,9 @@ class Zypper:
             HOLD="yes" if what.hold else "",
         )
 
+    def fetch(self, what: Install) -> Run | None:
+        return None
+
     def hold(self, names: Sequence[str]) -> Run:
         return Run(
             command=f"zypper --non-interactive --quiet addlock {' '.join(names)}",

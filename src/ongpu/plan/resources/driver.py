@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ongpu.plan import fabric
 from ongpu.plan.choice import remarks
 from ongpu.plan.context import Context, Halt, Later, Resource, known
 from ongpu.plan.distributions import Install
@@ -18,8 +19,8 @@ def _changes(context: Context) -> list[Change]:
     if replaces_a_working_driver(context, state):
         return []  # the switch is planned by itself, because it interrupts
     wait_for_repository(context)
-    summary, step = installation(context, state)
-    return [Change(resource="driver", summary=summary, steps=(step,))]
+    summary, what = installation(context, state)
+    return [Change(resource="driver", summary=summary, steps=(state.distribution.install(what),))]
 
 
 def wait_for_repository(context: Context, may_interrupt: Interrupts = Interrupts.NONE) -> None:
@@ -33,7 +34,8 @@ def _kept(context: Context, state: DriverState) -> list[Change]:
     """The right version: is it whole, and held?"""
     unsound = [package for package in state.stack if not package.is_sound]
     missing = [name for name in state.also if not state.has(name)]
-    if unsound or missing:
+    skewed = fabric.amiss(context, state)
+    if unsound or missing or skewed:
         what = Install(
             wanted=state.wanted,
             also=state.also,
@@ -42,11 +44,13 @@ def _kept(context: Context, state: DriverState) -> list[Change]:
             old={},
             broken=[package.name for package in unsound],
             hold=context.spec.driver.hold,
+            beside=fabric.packages(context),
         )
         names = ", ".join(f"{package.name} ({package.status})" for package in unsound)
         words = [
             f"finish the half-installed {names}" if unsound else "",
             f"add {', '.join(missing)}" if missing else "",
+            skewed,
         ]
         steps = (state.distribution.install(what),)
         return [Change(resource="driver", summary=" and ".join(word for word in words if word), steps=steps)]
@@ -57,8 +61,8 @@ def _kept(context: Context, state: DriverState) -> list[Change]:
     return []
 
 
-def installation(context: Context, state: DriverState) -> tuple[str, Run]:
-    """In a few words, and the step: the declared branch as one set, in one transaction of the package manager."""
+def installation(context: Context, state: DriverState) -> tuple[str, Install]:
+    """In a few words, and what to install: the declared branch as one set, in one transaction."""
     branch = context.spec.driver.branch
     exact = {name: _wanted(state, name, branch) for name in state.required}
     present = {package.name: package.version for package in state.stack}
@@ -94,10 +98,11 @@ def installation(context: Context, state: DriverState) -> tuple[str, Run]:
         hold=context.spec.driver.hold,
         remove=sorted(set(state.replaced) & set(present)),
         uninstaller=state.uninstaller,
+        beside=fabric.packages(context),
     )
     if state.uninstaller:
         summary += "; the one by NVIDIA's .run installer is removed first, and cannot be put back"
-    return summary, state.distribution.install(install)
+    return summary, install
 
 
 def back(state: DriverState) -> Run | None:

@@ -31,7 +31,7 @@ def _changes(context: Context) -> list[Change]:
     effect = effect_of(context, state)
     require_effect(context, effect, f"driver {state.loaded} -> {branch}")
     wait_for_repository(context, effect.interrupts)
-    return [_switch(context, state, effect)]
+    return _changes_of(context, state, effect)
 
 
 def _exchange(context: Context, state: DriverState, install: Run) -> Exchange:
@@ -57,17 +57,24 @@ def _require_untried(context: Context, state: DriverState) -> None:
         )
 
 
-def _switch(context: Context, state: DriverState, effect: Effect) -> Change:
+def _changes_of(context: Context, state: DriverState, effect: Effect) -> list[Change]:
+    """The packages come first, as a change of their own: where they do not, nothing has been interrupted."""
     require_key(context, state)
-    summary, install = installation(context, state)
+    summary, what = installation(context, state)
+    fetch = state.distribution.fetch(what)
+    fetched = [Change(resource="switch", summary=fetch.what, steps=(fetch,))] if fetch else []
+    return [*fetched, _switch(context, state, effect, summary, state.distribution.install(what))]
+
+
+def _switch(context: Context, state: DriverState, effect: Effect, summary: str, install: Run) -> Change:
     exchange = _exchange(context, state, install)
     modules = at_boot(context)
     steps: list[Step] = [modules.put] if modules else []
     if effect.reboot:
         # From the installation until the reboot, new CUDA programs find libraries and a module that do not match.
         note = order_reboot(context, state, f"driver {summary} needs a reboot ({effect.reboot})")
-        install = staged(f"install the driver {summary}", exchange)
-        steps += [note, *drained(context), install, Reboot(), confirm(context), initialise(context)]
+        stage = staged(f"install the driver {summary}", exchange)
+        steps += [note, *drained(context), stage, Reboot(), confirm(context), initialise(context)]
         summary = f"{summary}, by a reboot: {effect.reboot}"
     else:
         steps += [*drained(context), reload(context, f"replace the driver {summary}", exchange), initialise(context)]

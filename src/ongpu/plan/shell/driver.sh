@@ -1,7 +1,7 @@
 # INSTALL (name=version ... name- ...: to remove) SHORT (the same in few words) VERSION (upstream) EXTRAS (names)
 # OLD (name=version ..., may be empty) HOLD (yes or empty)
 # BROKEN (packages that dpkg calls half-installed, may be empty)
-# UNINSTALLER (of a driver by NVIDIA's .run installer, may be empty)
+# ONLY (fetch: the packages, and nothing else; empty: all) UNINSTALLER (of a driver by NVIDIA's .run installer, may be empty)
 # PREBUILT (names of prebuilt modules without their kernel, may be empty) ALSO (names that belong to the driver as well)
 kernel=$(uname -r)
 
@@ -12,7 +12,7 @@ available() {
 }
 
 # A package that fails to configure may be the one that this install replaces, so this may fail.
-[ -z "$BROKEN" ] || dpkg --configure -a || :
+[ -z "$BROKEN" ] || [ -n "$ONLY" ] || dpkg --configure -a || :
 
 want=$INSTALL
 for name in $EXTRAS; do
@@ -44,6 +44,11 @@ if command -v dkms >/dev/null 2>&1 || printf '%s\n' "$foresight" | grep -q '^Ins
     die "there are no kernel headers for $kernel, so DKMS could not build the module; nothing was changed"
 fi
 
+if [ "$ONLY" = fetch ]; then
+  # shellcheck disable=SC2086
+  apt_get --download-only install "$@" $want || die "$why; nothing was changed"
+  exit 0
+fi
 if [ -n "$UNINSTALLER" ]; then
   # Its files would lie over those of the packages. From here there is no way back, so the packages come first.
   # shellcheck disable=SC2086
