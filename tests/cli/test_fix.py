@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ongpu.cli.fix import command
+from ongpu.history.store import Store
 from ongpu.host.result import HostResult, RuleFix
 from ongpu.plan.types import Interrupts
 
@@ -51,7 +52,7 @@ class Fleet:
 def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
     made = Fleet(tmp_path)
 
-    def streamed(options: Any, wanted: Any) -> Iterator[HostResult]:
+    def streamed(options: Any, wanted: Any, run: str = "") -> Iterator[HostResult]:
         made.asked = options, wanted
         yield from made.results
 
@@ -95,3 +96,13 @@ def test_the_table_says_what_became_of_each_finding(fleet: Fleet) -> None:
 def test_the_json_report_has_the_fixes(fleet: Fleet) -> None:
     body = json.loads(fleet.fix("--all", "--format", "json").output)
     assert [fix["state"] for host in body["hosts"] for fix in host["fixes"]] == ["fixed", "manual"]
+
+
+def test_a_run_is_in_the_history_and_a_dry_one_is_not(fleet: Fleet) -> None:
+    fleet.fix("--all", "--dry")
+    assert not (fleet.place / "history").exists()
+    fleet.fix("--all")
+    store = Store(fleet.place / "history" / "ongpu.sqlite3")
+    (run,) = store.runs(5)
+    assert (run.command, run.exit_code) == ("fix", 2)
+    assert [(state.host, state.state) for state in store.states()] == [("gpu01", "completed"), ("gpu02", "error")]

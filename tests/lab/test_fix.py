@@ -12,13 +12,14 @@ import pytest
 
 from ongpu_lab import faults
 from ongpu_lab.lab import Lab
-from tests.lab.causes import BY_HAND, REPAIRED
+from tests.lab.causes import ALONE, BY_HAND, REPAIRED
+from tests.lab.conftest import fleet_file
 from tests.lab.fleets import Controller, fleet
 from tests.lab.machines import Host
 
 pytestmark = pytest.mark.lab
 
-HOSTS = ("lab1", "lab2", "lab3")  # of the default layout
+HOSTS = ("lab1", "lab2", "lab3")  # Debian 12, Debian 13, Debian 12 with two GPUs
 MODEL = {"models": {"llama3.2:3b": {"context": 8192}}}
 FLEET = fleet(
     dict.fromkeys(HOSTS, MODEL), driver={"branch": "580", "reboot": "window"}, service={"drain": "20s"}
@@ -78,8 +79,6 @@ class Ward:
 @pytest.fixture(scope="module")
 def ward(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Ward:
     """Three hosts that serve a model, on both distributions."""
-    from tests.lab.conftest import fleet_file
-
     faults.clear(lab, host="")
     for name in HOSTS:
         Host(lab, name).reset()
@@ -151,3 +150,15 @@ def test_several_causes_at_once_are_all_named(ward: Ward) -> None:
     finally:
         for number in range(3):
             ward.take_back({host: causes[number] for host, causes in together.items() if len(causes) > number})
+
+
+def test_libraries_of_another_release_than_the_modules(ward: Ward) -> None:
+    """What an unattended upgrade leaves behind: the declared driver is put back by the plan."""
+    faults.apply(ward.lab, faults.find(ALONE), "lab1")
+    try:
+        assert ward.diagnosed("lab1")["lab1"]["findings"][0]["cause"] == ALONE
+        done = ward.fixed("lab1", "--allow", "reboot")["lab1"]
+        assert [(fix["cause"], fix["state"]) for fix in done["fixes"]] == [(ALONE, "fixed")], done["fixes"]
+        assert done["verdict"] == "ok", done
+    finally:
+        faults.clear(ward.lab, ALONE, "lab1")

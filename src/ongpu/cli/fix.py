@@ -1,22 +1,34 @@
 """Repair what the rules find, where it is safe; the same rules say afterwards whether it helped.
 
 Give rules (SW-010, nvidia-uvm-not-loaded; default: every one that fires) and hosts, or --all. By default nothing is
-interrupted: --allow restart also restarts Ollama (drained first), --allow reboot also the host, within the inventory's
-window and policies. What only a person can do is printed as commands. Exit code 0: nothing left; 2: something still
-fails or is left to do by hand; 3: unknown; 4: only refused.
+interrupted: --allow restart also restarts Ollama (drained first), --allow reboot also the host, within the
+inventory's window and policies; `ongpu undo` takes a run back. What only a person can do is printed as commands.
+Exit code 0: nothing left; 2: something still fails or is left to do by hand; 3: unknown; 4: only refused.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ongpu.cli._options import finish, fleet_options, gather, options, parse_outs
+from ongpu.cli._options import (
+    finish,
+    fleet_options,
+    gather,
+    history_directory,
+    history_option,
+    options,
+    parse_outs,
+    state_log,
+)
+from ongpu.host.result import HostResult
 
 if TYPE_CHECKING:
     from ongpu.engine.repair import Wanted
+    from ongpu.history.store import Store
 
 SECONDS = 7200  # of one host: a driver may have to be installed; each step has its own limit
 
@@ -26,7 +38,7 @@ SECONDS = 7200  # of one host: a driver may have to be installed; each step has 
 @click.option("--all", "everywhere", is_flag=True, help="Every host of the inventory.")
 @click.option("--allow", type=click.Choice(["restart", "reboot"]), help="The most that may be interrupted.")
 @click.option("--dry", is_flag=True, help="Only show what would be done.")
-@click.option("--history", type=click.Path(path_type=Path), help="Where the lock is; default: beside the inventory.")
+@history_option
 def command(
     hosts: tuple[str, ...],
     inventory: str,
@@ -46,15 +58,25 @@ def command(
     if not (everywhere or named or limit):
         raise click.UsageError("name the hosts that may be changed, or pass --all.")
     chosen = options(inventory, named, limit, parallel, SECONDS)
-    place = history or Path(inventory).resolve().parent / "history"
     from ongpu.fleet.fix import fix_fleet
     from ongpu.fleet.lock import controller_lock
 
     wanted = _wanted(rules, allow, dry)
     if dry:
         return finish(gather("fix", fix_fleet(chosen, wanted)), fmt, outs)
-    with controller_lock(place / "apply.lock"):
-        return finish(gather("fix", fix_fleet(chosen, wanted)), fmt, outs)
+    with controller_lock(history_directory(history, inventory) / "apply.lock"):
+        store = state_log(history, inventory)
+        run = store.begin("fix", [])
+        result = gather("fix", _logged(store, run, fix_fleet(chosen, wanted, run)))
+        store.finish(run, int(result.exit_code))
+    return finish(result, fmt, outs)
+
+
+def _logged(store: Store, run: str, streamed: Iterable[HostResult]) -> Iterator[HostResult]:
+    """Each host's state, as it is done: `ongpu undo RUN` takes the run back."""
+    for result in streamed:
+        store.note(run, result.host, "completed" if result.verdict == "ok" else "error", result.summary)
+        yield result
 
 
 def _wanted(rules: frozenset[str], allow: str | None, dry: bool) -> Wanted:

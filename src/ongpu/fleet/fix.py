@@ -33,13 +33,14 @@ _VERDICTS: tuple[tuple[HostVerdict, frozenset[FixState]], ...] = (
 )
 
 
-def fix_fleet(options: Options, wanted: Wanted) -> Iterator[HostResult]:
-    """One result per host, as they are done."""
+def fix_fleet(options: Options, wanted: Wanted, run: str = "") -> Iterator[HostResult]:
+    """One result per host, as they are done. `run`: id of the run in the state log, by which it can be taken back."""
     never_ask_for_passwords()
     state, hosts = open_state(options)
     interrupted = BoundedSemaphore(fleet_wide(state).interrupted)
 
     def work(host: Host) -> HostResult:
+        cell_of(host).run = run
         return of_fix(host, repair(host, wanted, lambda: interrupted), wanted)
 
     yield from each(state, hosts, options, work, lambda host, why: unreached(host.name, why))
