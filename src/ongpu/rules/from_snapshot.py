@@ -8,30 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 
 from ongpu.host.gpu import DeviceNodes, Gpu, GpuSettings, KernelModule, Libraries, Nvml, PciGpu
 from ongpu.host.ollama import Api, LoadedModel, OllamaInstall, Service
 from ongpu.host.reading import Absent, Known, Reading, Unreadable, value_or_none
 from ongpu.host.result import Unknown
 from ongpu.host.snapshot import HostSnapshot
-from ongpu.host.system import KernelLog, Packages
+from ongpu.host.system import Packages
 from ongpu.rules import from_driver
 from ongpu.rules.evidence import Evidence, Kind, Line
 from ongpu.rules.from_journal import journal
+from ongpu.rules.from_kernel import kernel_log, started_too_early
 from ongpu.rules.from_witnesses import witnesses
 from ongpu.rules.recognise import bounded
 
 Lines = Iterator[tuple[Kind, str]]
 _MIB = 2**20
 _DRIVER = re.compile(r"nvidia-(?:driver|dkms|kernel|open)|kmod-nvidia|akmod-nvidia|linux-modules-nvidia")
-_OF_DRIVER = re.compile(r"NVRM|nvidia")
-# NVRM: installed in this system is not supported by open / NVRM: nvidia.ko because …: a sentence on several lines
-_WRAPPED = re.compile(r"NVRM: ([a-z(][^\n]*|NVIDIA \d[^\n]*|System Processor[^\n]*)")
-_ENDS = (".", "!", ":")
-# 1795500147.346228 time=… (the journal's own stamp)
-_SECONDS = re.compile(r"(\d{9,11}\.\d{1,6}) ")
-_AT_BOOT = timedelta(minutes=10)
+_FOUND_BY_OLLAMA = re.compile(r'msg="inference compute" .*library=(?i:cuda)\b')
 # NVML's clock event reasons (nvml.h), in nvidia-smi's words.
 _REASONS = {
     0x4: "SW Power Cap",
@@ -57,8 +51,10 @@ def evidence_from(snapshot: HostSnapshot) -> Evidence:
             case Absent(why=why):
                 lines.extend(Line(text, kind, name) for kind, text in _absent(name, why))
                 looked.append(name.replace("_", " "))
-    lines.extend(line for line in (_started_too_early(snapshot), _not_built(snapshot)) if line)
+    lines.extend(line for line in (started_too_early(snapshot), _not_built(snapshot)) if line)
     lines.extend(witnesses(snapshot))
+    if any(_FOUND_BY_OLLAMA.search(line.text) for line in lines):
+        blind = [one for one in blind if one.what != "cuda"]  # then Ollama itself has tried it
     kept, _ = bounded(lines, lambda line: line.text)
     return Evidence(lines=kept, looked_at=tuple(looked), blind=tuple(blind), whole=True)
 
@@ -184,24 +180,6 @@ def _settings(settings: GpuSettings) -> Lines:
         yield "smi", f"  MIG instance (UUID: {uuid})"
 
 
-def _kernel_log(log: KernelLog) -> Lines:
-    """What the driver said before it was loaded last is over: a new load begins from a fresh state. Sentences that the
-    driver wraps stand on one line, as they are read."""
-    held = ""
-    for line in log.lines:
-        if log.module_loaded_at and line.at and line.at < log.module_loaded_at and _OF_DRIVER.match(line.text):
-            continue
-        rest = _WRAPPED.match(line.text)
-        if held and rest and not held.endswith(_ENDS) and len(held) < 600:
-            held = f"{held} {rest[1]}"
-            continue
-        if held:
-            yield "kernel", held
-        held = line.text
-    if held:
-        yield "kernel", held
-
-
 def _ollama(install: OllamaInstall) -> Lines:
     for tree in install.trees:
         for entry in tree.entries:
@@ -242,39 +220,6 @@ def _row(model: LoadedModel) -> str:
     return f"{model.name}    {model.digest[:12] or '0' * 12}    {model.size_bytes / 1e9:.1f} GB    {where}{context}"
 
 
-def _started_too_early(snapshot: HostSnapshot) -> Line | None:
-    """The server's log of this start shows no GPU, the driver shows one now, and was loaded after it was started."""
-    journal, nvml = value_or_none(snapshot.journal), value_or_none(snapshot.nvml)
-    if journal is None or nvml is None or not value_or_none(nvml.gpus) or not _driver_was_later(snapshot):
-        return None
-    found = [line for line in journal.lines if "inference compute" in line]
-    if found and all("library=cpu" in line for line in found):
-        return Line(
-            "ollama started before the GPU driver: no GPU in its log, one in nvidia-smi",
-            "system",
-            "journal and nvidia-smi",
-        )
-    return None
-
-
-def _driver_was_later(snapshot: HostSnapshot) -> bool:
-    """By the kernel's word. Where that line is gone: a service of the boot, on a host that has been up for longer."""
-    service, system = value_or_none(snapshot.service), value_or_none(snapshot.system)
-    log, journal = value_or_none(snapshot.kernel_log), value_or_none(snapshot.journal)
-    started = value_or_none(service.started_at) if service else None
-    if started is None:
-        return True
-    if log and log.module_loaded_at:
-        # systemd tells whole seconds, the first line of the service's journal says it exactly.
-        first = _SECONDS.match(journal.lines[0]) if journal and journal.lines and not journal.truncated else None
-        exact = datetime.fromtimestamp(float(first[1]), UTC) if first else started + timedelta(seconds=1)
-        return log.module_loaded_at > exact
-    booted = value_or_none(system.booted_at) if system else None
-    if system is None or booted is None:
-        return True
-    return started - booted <= _AT_BOOT < system.clock - booted
-
-
 def _not_built(snapshot: HostSnapshot) -> Line | None:
     """A driver package is installed, and the running kernel has no module of it."""
     module, packages = value_or_none(snapshot.module), value_or_none(snapshot.packages)
@@ -289,7 +234,7 @@ def _not_built(snapshot: HostSnapshot) -> Line | None:
 
 _SECTIONS: dict[str, Callable[..., Lines]] = {
     "pci": _pci, "module": _module, "libraries": _libraries, "packages": _packages, "nodes": _nodes, "nvml": _nvml,
-    "kernel_log": _kernel_log, "ollama": _ollama, "service": _service, "api": _api, "journal": journal,
+    "kernel_log": kernel_log, "ollama": _ollama, "service": _service, "api": _api, "journal": journal,
     "secure_boot": from_driver.secure_boot, "kernels": from_driver.kernels, "modprobe": from_driver.modprobe,
     "use": from_driver.use, "fabric": from_driver.fabric, "platform": from_driver.nothing,
     "installers": from_driver.nothing, "cuda": from_driver.cuda,

@@ -1,0 +1,71 @@
+"""The kernel's log as evidence, and what its times say about the service's start."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from ongpu.host.reading import value_or_none
+from ongpu.host.snapshot import HostSnapshot
+from ongpu.host.system import KernelLog
+from ongpu.rules.evidence import Kind, Line
+
+_OF_DRIVER = re.compile(r"NVRM|nvidia")
+# NVRM: installed in this system is not supported by open / NVRM: nvidia.ko because …: a sentence on several lines
+_WRAPPED = re.compile(r"NVRM: ((?!loading )[a-z(][^\n]*|NVIDIA \d[^\n]*|System Processor[^\n]*)")
+_ENDS = (".", "!", ":")
+# 1795500147.346228 time=… (the journal's own stamp)
+_SECONDS = re.compile(r"(\d{9,11}\.\d{1,6}) ")
+_AT_BOOT = timedelta(minutes=10)
+
+
+def kernel_log(log: KernelLog) -> Iterator[tuple[Kind, str]]:
+    """What the driver said before it was loaded last is over: a new load begins from a fresh state. Sentences that the
+    driver wraps stand on one line, as they are read."""
+    held = ""
+    for line in log.lines:
+        if log.module_loaded_at and line.at and line.at < log.module_loaded_at and _OF_DRIVER.match(line.text):
+            continue
+        rest = _WRAPPED.match(line.text)
+        if rest and held.startswith("NVRM: ") and not held.endswith(_ENDS) and len(held) < 600:
+            held = f"{held} {rest[1]}"
+            continue
+        if held:
+            yield "kernel", held
+        held = line.text
+    if held:
+        yield "kernel", held
+
+
+def started_too_early(snapshot: HostSnapshot) -> Line | None:
+    """The server's log of this start shows no GPU, the driver shows one now, and was loaded after it was started."""
+    journal, nvml = value_or_none(snapshot.journal), value_or_none(snapshot.nvml)
+    if journal is None or nvml is None or not value_or_none(nvml.gpus) or not _driver_was_later(snapshot):
+        return None
+    found = [line for line in journal.lines if "inference compute" in line]
+    if found and all("library=cpu" in line for line in found):
+        return Line(
+            "ollama started before the GPU driver: no GPU in its log, one in nvidia-smi",
+            "system",
+            "journal and nvidia-smi",
+        )
+    return None
+
+
+def _driver_was_later(snapshot: HostSnapshot) -> bool:
+    """By the kernel's word. Where that line is gone: a service of the boot, on a host that has been up for longer."""
+    service, system = value_or_none(snapshot.service), value_or_none(snapshot.system)
+    log, journal = value_or_none(snapshot.kernel_log), value_or_none(snapshot.journal)
+    started = value_or_none(service.started_at) if service else None
+    if started is None:
+        return True
+    if log and log.module_loaded_at:
+        # systemd tells whole seconds, the first line of the service's journal says it exactly.
+        first = _SECONDS.match(journal.lines[0]) if journal and journal.lines and not journal.truncated else None
+        exact = datetime.fromtimestamp(float(first[1]), UTC) if first else started + timedelta(seconds=1)
+        return log.module_loaded_at > exact
+    booted = value_or_none(system.booted_at) if system else None
+    if system is None or booted is None:
+        return True
+    return started - booted <= _AT_BOOT < system.clock - booted
