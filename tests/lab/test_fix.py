@@ -152,6 +152,21 @@ def test_several_causes_at_once_are_all_named(ward: Ward) -> None:
             ward.take_back({host: causes[number] for host, causes in together.items() if len(causes) > number})
 
 
+def test_plain_pyinfra_repairs_too(ward: Ward) -> None:
+    ward.stage({"lab1": "llama-arg-override"})
+    try:
+        words = ("--limit", "lab1", "-y", "--data", "ongpu_allow=restart")
+        done = ward.on.pyinfra(*words, deploy="deploys/fix.py")
+        assert done.returncode == 0, done.stderr
+        assert "ENV-012 llama-arg-override: fixed" in done.stderr
+        again = ward.on.pyinfra(*words, deploy="deploys/fix.py")
+        assert again.returncode == 0, again.stderr
+        assert "ENV-012" not in again.stderr
+    finally:
+        ward.take_back({"lab1": "llama-arg-override"})
+        ward.discharge(ward.hosts[0], "llama-arg-override")
+
+
 def test_libraries_of_another_release_than_the_modules(ward: Ward) -> None:
     """What an unattended upgrade leaves behind: the declared driver is put back by the plan."""
     faults.apply(ward.lab, faults.find(ALONE), "lab1")

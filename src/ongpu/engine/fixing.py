@@ -35,16 +35,17 @@ def fixing(rules: Collection[str], allow: str) -> Generator[FunctionCommand, Non
         spec_of(host)
         ids = frozenset(entry_of(name).rule.id for name in rules)
         wanted = Wanted(rules=ids, allowed=Interrupts[allow.upper()] if allow else Interrupts.NONE)
-        if context.state.is_executing:
-            cell.fixes.clear()  # those of the dry run
-            yield FunctionCommand(_repair, (wanted,), {})
-            return
         repair(host, Wanted(rules=wanted.rules, allowed=wanted.allowed, dry=True))
-        for fix in fixes_of(cell):
-            host.log_styled(_line(fix), fg="cyan" if fix.state == "planned" else "yellow")
-        if not cell.fixes:
+        found = fixes_of(cell)
+        if not found:
             host.noop("nothing to repair is found")
+        elif context.state.is_executing:
+            cell.fixes.clear()  # those of the look without hands
+            yield FunctionCommand(_repair, (wanted,), {})
         else:
+            for fix in found:
+                host.log_styled(_line(fix), fg="cyan" if fix.state == "planned" else "yellow")
+            cell.fixes.clear()
             yield FunctionCommand(_repair, (wanted,), {})  # marks "will change"; at execute the generator starts anew
     except OngpuError as error:
         yield failure(host, str(error), error.exit_code)
