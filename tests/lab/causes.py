@@ -25,19 +25,20 @@ class Hand:
     commands: str = ""
 
 
+# In threes: the third host has two GPUs with 24 GB each.
 BY_HAND = {
     "thermal-throttle": Hand("cooling"),
     "power-cap-active": Hand("nvidia-smi -pl"),
     "compute-capability-unsupported": Hand("another card"),
     "cuda-arch-not-in-build": Hand("upgrade"),
-    "gpu-busy-or-exclusive": Hand("nvidia-smi -c DEFAULT", "nvidia-smi -c DEFAULT"),
+    "gpu-busy-or-exclusive": Hand("nvidia-smi -c DEFAULT"),
     "vgpu-profile-no-cuda": Hand("Q or C profile"),
     "vgpu-unlicensed": Hand("token"),
     "gpu-needs-reset": Hand("reset"),
     "pcie-link-degraded": Hand("slot"),
-    "mig-enabled-unintended": Hand("-mig 0"),
     "model-too-large": Hand("smaller"),
     "model-slightly-too-large": Hand("smaller"),
+    "mig-enabled-unintended": Hand("-mig 0"),
     "vram-below-minimum": Hand("smaller"),
     "vram-oom": Hand("smaller context"),
     "model-incompatible": Hand("Ollama"),
@@ -47,11 +48,11 @@ BY_HAND = {
     "gpu-init-failed-bios": Hand("Above 4G"),
     "secure-boot-module-rejected": Hand("mokutil"),
     "gpu-absent": Hand("seat"),
+    "vram-used-by-other-process": Hand("stop or move them", "systemctl stop lab-neighbour"),
     "driver-regression": Hand("branch"),
     "nvidia-module-blacklisted": Hand(
         "Remove the line (grep -rn nvidia /etc/modprobe.d", "sed -i /nvidia/d /etc/modprobe.d/blacklist-nvidia.conf"
     ),
-    "vram-used-by-other-process": Hand("stop or move them", "systemctl stop lab-neighbour"),
     "orphan-runner": Hand("kill"),
     "gpu-discovery-timeout": Hand("nvidia-persistenced"),
 }

@@ -152,6 +152,27 @@ def test_several_causes_at_once_are_all_named(ward: Ward) -> None:
             ward.take_back({host: causes[number] for host, causes in together.items() if len(causes) > number})
 
 
+def test_a_fix_that_makes_it_worse_is_taken_back(ward: Ward) -> None:
+    """A host on which the GPU is lost as soon as Ollama may see it."""
+    trap, lost = "/etc/systemd/system/ollama.service.d/95-trap.conf", "/run/ongpu-lab/set/gpu0.error"
+    look = f"grep -qz ^CUDA_VISIBLE /proc/$MAINPID/environ && rm -f {lost} || echo 15 >{lost}"
+    host = ward.hosts[0]
+    ward.stage({"lab1": "cuda-visible-devices-hides-gpu"})
+    try:
+        host.out(f"""printf '[Service]\nExecStartPost=-+/bin/sh -c "{look}"\n' >{trap}; systemctl daemon-reload""")
+        done = ward.fixed("ENV-002", "lab1", "--allow", "restart")["lab1"]
+        (fix,) = done["fixes"]
+        assert fix["state"] == "worse", fix
+        assert fix["why"].startswith("the driver talked to 1 GPUs before and talks to 0 now; taken back"), fix
+        assert done["verdict"] == "failed"
+        assert host.run("test -e /etc/systemd/system/ollama.service.d/zz-ongpu-fix.conf").returncode != 0
+        assert host.out("systemctl is-active ollama; nvidia-smi -L | grep -c UUID").split() == ["active", "1"]
+    finally:
+        host.out(f"rm -f {trap} {lost}")
+        ward.take_back({"lab1": "cuda-visible-devices-hides-gpu"})
+        ward.discharge(host, "cuda-visible-devices-hides-gpu")
+
+
 def test_plain_pyinfra_repairs_too(ward: Ward) -> None:
     ward.stage({"lab1": "llama-arg-override"})
     try:

@@ -10,8 +10,11 @@ import pytest
 from ongpu.host.ollama import Journal
 from ongpu.host.reading import Known, Unreadable
 from ongpu.host.system import KernelLine, KernelLog
+from ongpu.rules.diagnose import diagnose
 from ongpu.rules.from_kernel import kernel_log, started_too_early
+from ongpu.rules.from_snapshot import evidence_from
 from tests.plan.builders import configured_host, spec
+from tests.plan.world import World
 
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 LOADED = "NVRM: loading NVIDIA UNIX Open Kernel Module for x86_64  580.95.05"
@@ -21,6 +24,10 @@ CPU = 'time=T level=INFO source=types.go:50 msg="inference compute" id=cpu libra
 
 def log(*lines: tuple[int, str]) -> KernelLog:
     return KernelLog(lines=tuple(KernelLine(at=AT + timedelta(seconds=s), text=text) for s, text in lines), xids=())
+
+
+def causes(host: World) -> list[str]:
+    return [finding.cause for finding in diagnose(evidence_from(host.snapshot())).findings]
 
 
 def test_what_was_before_the_driver_was_loaded_anew_is_over() -> None:
@@ -79,3 +86,21 @@ def test_without_the_kernels_word_only_a_service_of_the_boot_may_have_been_too_e
         after = replace(system, clock=system.booted_at.value + timedelta(minutes=120))  # type: ignore[union-attr]
         seen = replace(blind, service=Known(began, ""), system=Known(after, ""))
         assert (started_too_early(seen) is not None) == expected
+
+
+def test_a_mismatch_that_is_mended_is_over() -> None:
+    host = configured_host(declared=spec(models={}))
+    host.refuse()
+    host.journal = (f"1.0 {CPU.replace('id=cpu library=cpu', 'id=GPU-1 library=CUDA')}",)
+    assert "driver-library-mismatch" not in causes(host)
+    host.packages = {name: replace(p, version="590.44.01-1") for name, p in host.packages.items()}
+    assert "driver-library-mismatch" in causes(host)
+
+
+def test_a_service_that_lost_its_gpus_meanwhile_has_to_be_restarted() -> None:
+    host = configured_host()
+    host.load_on_cpu()
+    host.refuse()
+    assert causes(host)[0] == "service-older-than-driver"
+    host.started = host.clock + timedelta(minutes=1)
+    assert "service-older-than-driver" not in causes(host)

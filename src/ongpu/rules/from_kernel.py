@@ -17,6 +17,12 @@ _WRAPPED = re.compile(r"NVRM: ((?!loading )[a-z(][^\n]*|NVIDIA \d[^\n]*|System P
 _ENDS = (".", "!", ":")
 # 1795500147.346228 time=… (the journal's own stamp)
 _SECONDS = re.compile(r"(\d{9,11}\.\d{1,6}) ")
+_MISMATCH = re.compile(r"NVRM: API mismatch")
+_STRANDED = Line(
+    "ollama started before the GPU driver was mended: its models went to the CPU, and the driver works now",
+    "system",
+    "kernel log and nvidia-smi",
+)
 _AT_BOOT = timedelta(minutes=10)
 
 
@@ -36,6 +42,35 @@ def kernel_log(log: KernelLog) -> Iterator[tuple[Kind, str]]:
         held = line.text
     if held:
         yield "kernel", held
+
+
+def mended(snapshot: HostSnapshot, lines: list[Line]) -> list[Line]:
+    """Without what the kernel said of libraries that did not match its module, where they do now: the driver answers,
+    and no module was loaded for it. A service that lost its GPUs meanwhile is told apart."""
+    nvml = value_or_none(snapshot.nvml)
+    if nvml is None or nvml.exit_code or not value_or_none(nvml.gpus):
+        return lines
+    kept = [line for line in lines if not (line.kind == "kernel" and _MISMATCH.search(line.text))]
+    return [*kept, _STRANDED] if len(kept) < len(lines) and _is_stranded(snapshot) else kept
+
+
+def _is_stranded(snapshot: HostSnapshot) -> bool:
+    """Does Ollama, older than the mismatch, see no GPU, or is a model of it on the CPU as a whole?"""
+    service, log = value_or_none(snapshot.service), value_or_none(snapshot.kernel_log)
+    api, journal = value_or_none(snapshot.api), value_or_none(snapshot.journal)
+    started = value_or_none(service.started_at) if service else None
+    refused = (
+        max((line.at for line in log.lines if line.at and _MISMATCH.search(line.text)), default=None) if log else None
+    )
+    if started is None or refused is None or refused <= started:
+        return False
+    found = [line for line in journal.lines if "inference compute" in line] if journal else []
+    on_cpu = (
+        any(model.size_bytes and not model.size_vram_bytes for model in value_or_none(api.loaded) or ())
+        if api
+        else False
+    )
+    return on_cpu or bool(found and all("library=cpu" in line for line in found))
 
 
 def started_too_early(snapshot: HostSnapshot) -> Line | None:

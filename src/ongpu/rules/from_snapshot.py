@@ -18,7 +18,7 @@ from ongpu.host.system import Packages
 from ongpu.rules import from_driver
 from ongpu.rules.evidence import Evidence, Kind, Line
 from ongpu.rules.from_journal import journal
-from ongpu.rules.from_kernel import kernel_log, started_too_early
+from ongpu.rules.from_kernel import kernel_log, mended, started_too_early
 from ongpu.rules.from_witnesses import witnesses
 from ongpu.rules.recognise import bounded
 
@@ -53,6 +53,7 @@ def evidence_from(snapshot: HostSnapshot) -> Evidence:
                 looked.append(name.replace("_", " "))
     lines.extend(line for line in (started_too_early(snapshot), _not_built(snapshot)) if line)
     lines.extend(witnesses(snapshot))
+    lines = mended(snapshot, lines)
     if any(_FOUND_BY_OLLAMA.search(line.text) for line in lines):
         blind = [one for one in blind if one.what != "cuda"]  # then Ollama itself has tried it
     kept, _ = bounded(lines, lambda line: line.text)
