@@ -174,6 +174,7 @@ def test_the_drain_limit_refuses(fleet: Fleet) -> None:
     fleet.fails = lambda change: Trouble("restart refused, still busy", Exit.REFUSED) if change.interrupts else None
     assert fleet.fix("a")["cuda-visible-devices-hides-gpu"].state == "refused"
     assert not cell_of(fleet.hosts["a"]).broken
+    assert FIX_DROP_IN not in fleet.worlds["a"].files, "what waited for the restart is not left behind"
 
 
 def test_a_rule_whose_fix_fails_on_too_many_hosts_is_not_tried_on_more(fleet: Fleet) -> None:

@@ -163,7 +163,7 @@ def test_a_fix_that_makes_it_worse_is_taken_back(ward: Ward) -> None:
         done = ward.fixed("ENV-002", "lab1", "--allow", "restart")["lab1"]
         (fix,) = done["fixes"]
         assert fix["state"] == "worse", fix
-        assert fix["why"].startswith("the driver talked to 1 GPUs before and talks to 0 now; taken back"), fix
+        assert "the driver talked to 1 GPUs before and talks to 0 now; taken back" in fix["why"], fix
         assert done["verdict"] == "failed"
         assert host.run("test -e /etc/systemd/system/ollama.service.d/zz-ongpu-fix.conf").returncode != 0
         assert host.out("systemctl is-active ollama; nvidia-smi -L | grep -c UUID").split() == ["active", "1"]

@@ -53,13 +53,15 @@ class Wanted:
 
 @dataclass(slots=True)
 class _Work:
-    """`trouble`: proposals that ended early, with the reason. `done`: something was changed on the host."""
+    """`ended`: rules whose repair ended early, with the reason. `written`: those whose own steps were begun. `done`:
+    something was changed on the host."""
 
     host: Host
     wanted: Wanted
     gate: Gate
     before: Look
     ended: dict[str, tuple[FixState, str]] = field(default_factory=dict)
+    written: set[str] = field(default_factory=set)
     done: bool = False
 
 
@@ -127,6 +129,7 @@ def _quietly(work: _Work, offer: Proposal) -> None:
             if not _change(work, offer.rule, change):
                 return
     if offer.steps:
+        work.written.add(offer.rule)
         _change(work, offer.rule, Change(resource=offer.rule, summary=offer.summary, steps=offer.steps))
 
 
@@ -225,6 +228,12 @@ def _judged(work: _Work, offers: Sequence[Proposal]) -> Look:
     if regress:
         cell.broken = True
         regress, after = _taken_back(work, offers, after, regress)
+    elif half := tuple(
+        step for offer in offers for step in offer.undo if offer.rule in work.written & work.ended.keys()
+    ):
+        # Written for a restart that was refused or failed: nobody's next restart shall bring it into effect.
+        steps = (*dict.fromkeys(half), RELOAD)
+        _change(work, "", Change(resource="fix", summary="take back what waited for the restart", steps=steps))
     for offer in offers:
         state, why = _state(work, offer, after, regress)
         cell.fixes[offer.rule] = RuleFix(
@@ -244,10 +253,11 @@ def _state(work: _Work, offer: Proposal, after: Look, regress: str) -> tuple[Fix
         return offer.ends, offer.why
     if work.wanted.dry:
         return "planned", ""
-    if offer.rule in work.ended:
-        return work.ended[offer.rule]
-    if regress:
-        return "worse", regress
+    early = work.ended.get(offer.rule)
+    if regress and not (early and early[0] == "refused"):
+        return "worse", f"{early[1]}; {regress}" if early else regress
+    if early:
+        return early
     return confirmed(offer.cause, after)
 
 
@@ -260,7 +270,7 @@ def _look_again(work: _Work) -> Look:
 
 def _taken_back(work: _Work, offers: Sequence[Proposal], after: Look, regress: str) -> tuple[str, Look]:
     """Our own files as they were, and the service with them. What the plan did is declared, and stays."""
-    undo = tuple(step for offer in offers for step in offer.undo if not offer.ends)
+    undo = tuple(step for offer in offers for step in offer.undo if offer.rule in work.written)
     if not undo:
         return f"{regress}; nothing of it can be taken back", after
     change = Change(resource="fix", summary="take back what the fix wrote", steps=(*dict.fromkeys(undo), RELOAD))
