@@ -98,13 +98,16 @@ def variables(place: Path, expect: str = "1") -> dict[str, str]:
 def exchange(place: Path, install: str = "", back: str = "", build: str = "") -> Run:
     return shell.run(
         "exchange", "nested", "units", "reload",
-        INSTALL=install, BACK=back, BUILD=build, RELOAD_FAILED=f"{place}/failed", **variables(place),
+        INSTALL=install, BACK=back, BUILD=build, REBUILD=f": >{place}/rebuilt\n",
+        RELOAD_FAILED=f"{place}/failed", **variables(place),
     )  # fmt: skip
 
 
 def stage(place: Path, install: str, back: str, build: str) -> Run:
     noted = {name: value for name, value in variables(place).items() if name in ("HEADER", "SWITCH_FAILED", "TO")}
-    return shell.run("stage", "nested", "staged", INSTALL=install, BACK=back, BUILD=build, **noted)
+    return shell.run(
+        "stage", "nested", "staged", INSTALL=install, BACK=back, BUILD=build, REBUILD=f": >{place}/rebuilt\n", **noted
+    )
 
 
 def settle(place: Path, expect: str = "1") -> Run:
@@ -162,6 +165,7 @@ def test_what_loads_the_module_in_between_is_outwaited(host: Bench) -> None:
 def test_an_installation_that_fails_ends_with_the_driver_that_was_there(host: Bench) -> None:
     said = host.run(exchange(host.place, "echo 'Error! Bad return status; the previous driver was put back'; exit 1\n"))
     assert (said.code, said.reason) == (1, "Error! Bad return status; the previous driver was put back")
+    assert (host.place / "rebuilt").exists()
     assert (loaded(host), active(host)) == ("580.82.07", {OLLAMA, DAEMON})
 
 

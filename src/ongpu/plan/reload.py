@@ -49,14 +49,11 @@ class Exchange:
         return {
             "INSTALL": _script(self.install),
             "BUILD": _script(self.build),
-            "BACK": self._way_back(),
+            "BACK": _script(self.back),
+            "REBUILD": _script(self.rebuild),
             "TO": self.to,
             **_NOTED,
         }
-
-    def _way_back(self) -> str:
-        rebuild = _script(self.rebuild)
-        return f"{_script(self.back)}({rebuild}) || :\n" if self.back and rebuild else _script(self.back)
 
 
 def _script(step: Run | None) -> str:
@@ -66,7 +63,7 @@ def _script(step: Run | None) -> str:
 def reload(context: Context, what: str, exchange: Exchange | None = None, version: str = "") -> Run:
     """Stop what holds the GPU, unload, exchange the packages, load, start again; whatever fails, what was stopped is
     started."""
-    nothing = {"INSTALL": "", "BUILD": "", "BACK": "", "TO": "", **_NOTED}
+    nothing = {"INSTALL": "", "BUILD": "", "BACK": "", "REBUILD": "", "TO": "", **_NOTED}
     return shell.run(
         what,
         "nested",

@@ -1,5 +1,6 @@
 # INSTALL (script that installs another driver; empty: the installed one is to be loaded) LOAD (script) CONFIRM (script)
-# BACK (script that puts the previous one back, may be empty) BUILD (script for the kernel that boots next, may be empty)
+# BACK (script that puts the previous one back, may be empty) REBUILD (its module for the kernel that boots next)
+# BUILD (script for the kernel that boots next, may be empty)
 # RELOAD_FAILED (note that the next run reads)
 started() { start_units; [ -z "$lame" ] || printf 'these do not start:%s\n' "$lame"; }
 
@@ -40,6 +41,10 @@ elif [ -z "$failed" ]; then
   last again "$CONFIRM" || failed="the driver was exchanged, but $said"
 fi
 started
-[ -z "$failed" ] || die "$failed"
+if [ -n "$failed" ]; then
+  # The new packages took the old module for the next kernel along. It is not waited for to serve again.
+  [ -z "$REBUILD" ] || again "$REBUILD" >/dev/null 2>&1 || :
+  die "$failed"
+fi
 rm -f "$RELOAD_FAILED" "$SWITCH_FAILED"
 [ -z "$lame" ] || die "the driver was exchanged, but these do not start again:$lame"
