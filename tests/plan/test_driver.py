@@ -263,23 +263,3 @@ def test_a_driver_that_belongs_to_somebody_else_is_left_alone(sign: str, says: s
     assert planned(host).of("driver").blocked[0].kind == "unknown"
     host.blind = {"platform": Known(Platform(**none), "test")}
     assert planned(host).of("repository").changes
-
-
-def test_an_nvswitch_host_has_fabric_manager_in_the_driver_s_version() -> None:
-    host = blank_host(switches=True)
-    assert run(host, OLD) == ""
-    assert host.packages["nvidia-fabricmanager"].version == "570.195.03-1"
-    assert host.packages["nvidia-fabricmanager"].held
-    assert host.fabric_runs
-    assert run(host, spec()) == ""
-    assert host.packages["nvidia-fabricmanager"].version == "580.95.05-1"
-    host.packages["nvidia-fabricmanager"] = dataclasses.replace(
-        host.packages["nvidia-fabricmanager"], version="570.195.03-1"
-    )
-    (change,) = planned(host).of("driver").changes
-    assert change.summary == "bring nvidia-fabricmanager from 570.195.03 to 580.95.05"
-    assert run(host, spec()) == ""
-    host.fabric_runs = False
-    (change,) = planned(host).of("module").changes
-    assert change.summary == "start fabric manager, which CUDA waits for on this host"
-    assert "nvidia-fabricmanager" not in configured_host().packages

@@ -44,7 +44,7 @@ from ongpu.host.ollama import (
     Runner,
     Service,
 )
-from ongpu.host.platform import Fabric, FabricManager, Installers, RunFile
+from ongpu.host.platform import Installers, RunFile
 from ongpu.host.reading import Absent, Known, Reading, Unreadable
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.host.system import KernelLine, KernelLog, ManagedFile, ManagedFiles, Package, Packages, System
@@ -129,8 +129,6 @@ class World:
     holds: bool = False  # a client that nobody saw holds the module
     clients: tuple[GpuProcess, ...] = ()  # of others
     runfile: bool = False
-    switches: bool = False
-    fabric_runs: bool = False
     recovery: str = "None"  # what the driver asks for
     console: bool = False  # on the GPU
     next_kernel: str = ""
@@ -160,7 +158,6 @@ class World:
             "installers": Known(
                 Installers(automatic=Known((), "apt-config"), runfile=self._runfile()), "/usr/bin/nvidia-uninstall"
             ),
-            "fabric": Known(self._fabric(), "/sys/bus/pci"),
             "use": Known(self._use(), "/proc/*/fd"),
             "kernels": Known(self._kernels(), "/lib/modules"),
             "secure_boot": Known(self.firmware, "efivarfs") if self.firmware else Absent("not booted through EFI"),
@@ -202,21 +199,6 @@ class World:
             uvm_loaded=Known(self.uvm, "/sys/module"),
             nouveau_loaded=Known(self.nouveau, "/sys/module"),
             users=Known(0, "/sys/module"),
-        )
-
-    def _fabric(self) -> Fabric:
-        package = self.packages.get("nvidia-fabricmanager")
-        manager = FabricManager(
-            version=Known(package.version.rpartition("-")[0] if package else "", "nv-fabricmanager"),
-            state="active" if self.fabric_runs else "inactive",
-            enabled="enabled" if self.fabric_runs else "disabled",
-            result="success",
-        )
-        return Fabric(
-            switches=Known(("0000:05:00.0",) if self.switches else (), "/sys/bus/pci"),
-            managed_by_nic=Known(False, "/sys/class/infiniband"),
-            manager=Known(manager, "systemctl") if package else Absent("not installed"),
-            persistenced=Known("active", "systemctl"),
         )
 
     def _runfile(self) -> Reading[RunFile]:
@@ -600,10 +582,6 @@ class World:
             status = "iF" if self.apt_dies else "ii"
             for part in (name, "libnvidia-ml1", "libcuda1"):
                 self.packages[part] = Package(name=part, version=exact, status=status, held=False)
-        if "nvidia-fabricmanager" in value["EXTRAS"].split():
-            version = self.packages["libcuda1"].version
-            name = "nvidia-fabricmanager"
-            self.packages[name] = Package(name=name, version=version, status="ii", held=False)
         if self.apt_dies:
             self.apt_dies = False
             raise Killed
@@ -661,7 +639,6 @@ class World:
             text = f"NVRM: loading NVIDIA UNIX Open Kernel Module for x86_64  {self.loaded}"
             self.kernel_lines.append(KernelLine(at=self.clock, text=text))
         self.uvm = True
-        self.fabric_runs = "nvidia-fabricmanager" in self.packages
 
     def _reload(self) -> None:
         self.loaded_unit = paths.UNIT_FILE in self.files

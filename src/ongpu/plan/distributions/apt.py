@@ -108,7 +108,7 @@ class Apt:
             INSTALL=" ".join([_equal(what.exact), *what.also, *(f"{name}-" for name in what.remove)]),
             SHORT=_few(list(what.exact)),
             VERSION=what.version,
-            EXTRAS=" ".join([*extras, *what.beside]),
+            EXTRAS=" ".join(extras),
             PREBUILT=" ".join(name.removesuffix(_flavour_of(what.wanted)) for name in prebuilt),
             ALSO=" ".join(what.also),
             OLD=_equal(what.old),

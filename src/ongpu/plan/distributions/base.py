@@ -59,8 +59,7 @@ class Install:
     `version` is the driver's own version or the beginning of it; `old` puts the previous packages back when the
     installation fails; `broken` are packages that the package manager left half-installed; `remove` are to go in the
     same step (the other module flavour); `also` are wanted in whatever version. `uninstaller` takes a driver by
-    NVIDIA's .run installer away, once the packages are here (apt only). `beside` are wanted in the
-    driver's version, where the repository has them.
+    NVIDIA's .run installer away, once the packages are here (apt only).
     """
 
     wanted: Wanted
@@ -72,7 +71,6 @@ class Install:
     remove: Sequence[str] = ()
     also: Sequence[str] = ()
     uninstaller: str = ""
-    beside: Sequence[str] = ()
 
 
 class Distribution(Protocol):

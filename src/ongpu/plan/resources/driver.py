@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ongpu.plan import fabric
 from ongpu.plan.choice import remarks
 from ongpu.plan.context import Context, Halt, Later, Resource, known
 from ongpu.plan.distributions import Install
@@ -34,8 +33,7 @@ def _kept(context: Context, state: DriverState) -> list[Change]:
     """The right version: is it whole, and held?"""
     unsound = [package for package in state.stack if not package.is_sound]
     missing = [name for name in state.also if not state.has(name)]
-    skewed = fabric.amiss(context, state)
-    if unsound or missing or skewed:
+    if unsound or missing:
         what = Install(
             wanted=state.wanted,
             also=state.also,
@@ -44,13 +42,11 @@ def _kept(context: Context, state: DriverState) -> list[Change]:
             old={},
             broken=[package.name for package in unsound],
             hold=context.spec.driver.hold,
-            beside=fabric.packages(context),
         )
         names = ", ".join(f"{package.name} ({package.status})" for package in unsound)
         words = [
             f"finish the half-installed {names}" if unsound else "",
             f"add {', '.join(missing)}" if missing else "",
-            skewed,
         ]
         steps = (state.distribution.install(what),)
         return [Change(resource="driver", summary=" and ".join(word for word in words if word), steps=steps)]
@@ -98,7 +94,6 @@ def installation(context: Context, state: DriverState) -> tuple[str, Install]:
         hold=context.spec.driver.hold,
         remove=sorted(set(state.replaced) & set(present)),
         uninstaller=state.uninstaller,
-        beside=fabric.packages(context),
     )
     if state.uninstaller:
         summary += "; the one by NVIDIA's .run installer is removed first, and cannot be put back"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ongpu.host.paths import NOUVEAU_BLACKLIST
 from ongpu.host.reading import Known, value_or_none
-from ongpu.plan import fabric, shell
+from ongpu.plan import shell
 from ongpu.plan.context import Context, Halt, Later, Resource
 from ongpu.plan.driver_state import DriverState, driver_state, on_disk_version
 from ongpu.plan.effect import effect_of, may_take_effect, order_reboot, require_effect, rival
@@ -51,9 +51,6 @@ def _loaded(context: Context, state: DriverState) -> list[Change]:
     elif isinstance(state.module.uvm_loaded, Known) and not state.module.uvm_loaded.value:
         steps.append(load(state.installed, uvm_only=True))
         summary = "load the kernel module nvidia-uvm"
-    elif fabric.is_down(context):
-        steps.append(load(state.installed))
-        summary = "start fabric manager, which CUDA waits for on this host"
     elif steps:
         summary = "load the kernel modules at boot"
     else:

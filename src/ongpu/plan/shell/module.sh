@@ -9,9 +9,3 @@ fi
 said=$(modprobe nvidia-uvm 2>&1) || die "nvidia-uvm for $kernel does not load: ${said:-modprobe nvidia-uvm failed}"
 # Device nodes, where no udev rule makes them.
 ! command -v nvidia-modprobe >/dev/null 2>&1 || nvidia-modprobe -u -c=0 || :
-# On NVSwitch hosts CUDA waits for it. Its package does not enable it.
-if [ -n "$(ls /proc/driver/nvidia-nvswitch/devices 2>/dev/null)" ] &&
-  systemctl cat nvidia-fabricmanager.service >/dev/null 2>&1; then
-  systemctl enable --quiet --now nvidia-fabricmanager.service ||
-    die "nvidia-fabricmanager.service does not start, so CUDA does not either (see journalctl -u nvidia-fabricmanager)"
-fi
