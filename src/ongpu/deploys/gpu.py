@@ -21,6 +21,7 @@ def gpu() -> None:
     nvidia.fabric(name="NVSwitch fabric")
     nvidia.ecc(name="GPU ECC mode", _parallel=limits.interrupted)
     nvidia.settings(name="GPU settings")
+    nvidia.cuda(name="CUDA libraries and toolkit")
     ollama.uninstall(name="Ollama removed", _parallel=limits.interrupted)
     ollama.account(name="service account")
     ollama.release(name="Ollama release")

@@ -64,3 +64,9 @@ def ecc() -> Generator[FunctionCommand, None, None]:
 def settings() -> Generator[FunctionCommand, None, None]:
     """Persistence, power limit, clocks and compute mode of every GPU, now and at each boot. Interrupts: none."""
     yield from converge("settings")
+
+
+@operation()
+def cuda() -> Generator[FunctionCommand, None, None]:
+    """No stub or cuda-compat library before the driver's own; the declared toolkit, held. Interrupts: none."""
+    yield from converge("cuda")

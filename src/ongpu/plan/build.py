@@ -12,6 +12,7 @@ from ongpu.plan.context import Context, Halt, Later, Resource
 from ongpu.plan.resolve import resolved
 from ongpu.plan.resources import (
     account,
+    cuda,
     driver,
     ecc,
     fabric,
@@ -41,6 +42,7 @@ _ORDER: tuple[Resource, ...] = (
     fabric.RESOURCE,
     ecc.RESOURCE,
     settings.RESOURCE,
+    cuda.RESOURCE,
     uninstall.RESOURCE,
     account.RESOURCE,
     ollama.RESOURCE,

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from ongpu.spec import ollama_variables, values
 from ongpu.spec.served import ModelSpec as ModelSpec
 from ongpu.spec.served import Sha256, one_name_per_file
-from ongpu.spec.settings import STRICT, DriverSettings
+from ongpu.spec.settings import STRICT, Cuda, DriverSettings
 from ongpu.spec.watch import DURATION, Watch
 
 # What an editor may check while one types; the validators say the rest.
@@ -212,6 +212,7 @@ class HostSpec(Strict):
     groups: list[str] = []
     ssh: Ssh = Ssh()
     driver: Driver = Driver()
+    cuda: Cuda = Cuda()
     service: ServicePolicy = ServicePolicy()
     ollama: Ollama
     models: Annotated[

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 # Unknown keys are errors; values never change after loading.
 STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+def _toolkit(text: str) -> str:
+    if not re.fullmatch(r"\d{1,2}\.\d{1,2}(\.\d{1,2})?", text):
+        raise ValueError(f'cuda.toolkit is a version such as "12.8" or "12.8.1", not {text!r}')
+    return text
 
 
 class Clocks(BaseModel):
@@ -38,3 +45,14 @@ class DriverSettings(BaseModel):
     clocks: Clocks = Clocks()
     ecc: Annotated[bool | None, Field(description="A change needs a reboot, which driver.reboot must allow.")] = None
     compute_mode: Literal["default", "exclusive_process"] | None = None
+
+
+class Cuda(BaseModel):
+    """The CUDA toolkit. Ollama needs none: only for hosts that compile CUDA programs as well."""
+
+    model_config = STRICT
+
+    toolkit: Annotated[
+        Annotated[str, AfterValidator(_toolkit)] | None,
+        Field(description='"12.8", or an exact "12.8.1" (apt); held, and checked against driver and GPUs.'),
+    ] = None

@@ -12,7 +12,7 @@ from ongpu.probe.section import Section
 
 # Whose state matters here, by the beginning of the name (extended regular expression).
 OURS = (
-    "nvidia|libnvidia|libcuda|libnvcuvid|libnvoptix|libxnvctrl|cuda-(drivers|keyring|compat)|firmware-nvidia"
+    "nvidia|libnvidia|libcuda|libnvcuvid|libnvoptix|libxnvctrl|cuda-(drivers|keyring|compat|toolkit-[0-9])|firmware-nvidia"
     "|kmod-nvidia|akmod-nvidia|nv-prefer|dnf-plugin-nvidia|xorg-x11-drv-nvidia|datacenter-gpu-manager|linux-modules-nvidia|linux-headers|linux-image"
     "|kernel-(core|devel|headers)|ollama|curl|wget|zstd|tar|gzip|gpg|mawk|coreutils|ca-certificates|dkms|kmod|mokutil"
     "|unattended-upgrades|xserver-xorg-video-nouveau"
