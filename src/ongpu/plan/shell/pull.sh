@@ -3,6 +3,7 @@
 END=$(($(date +%s) + SECONDS_LIMIT))
 trap 'rm -f "$PROGRESS"' EXIT
 mkdir -p "${PROGRESS%/*}"
+rm -f "$PROGRESS" # of a pull that was killed
 # number TEXT NAME: the integer after "NAME":
 number() { n=${1#*\""$2"\":}; n=${n%%[!0-9]*}; printf '%s' "${n:-0}"; }
 again() { printf '%s\n' "$*" >&2; exit 75; }
