@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ongpu.host import paths
+from ongpu.host.reading import Known
 from ongpu.host.run_record import FILES, State
 from ongpu.plan import shell
 from ongpu.plan.context import Context
@@ -175,3 +176,16 @@ def test_out_of_use(bench: Bench, turns: int) -> None:
     for _ in range(turns):
         assert put_back(bench, "", "") == (0, "")
         assert not (bench.place / "bin" / "ollama").is_symlink()
+
+
+def test_rpm_packages_go_back_by_declaring_their_version() -> None:
+    """Only apt's are put back by the undo itself."""
+    host = configured_host()
+    packages = host.snapshot().packages
+    assert isinstance(packages, Known)
+    plan_of_rpm = Known(replace(packages.value, manager="dnf"), "rpm -qa")
+    snapshot = replace(host.snapshot(), packages=plan_of_rpm)
+    before = state(packages={"nvidia-driver-cuda": ("3:570.195.03-1.el9", True)})
+    plan = undo(Context(spec=spec(), snapshot=snapshot, now=Now(TUESDAY), limits=Limits()), record(before))
+    (blocked,) = plan.blocked
+    assert "cannot be put back by dnf here: declare the version that was there" in blocked.why

@@ -14,7 +14,7 @@ from ongpu.host.ollama import Service
 from ongpu.host.paths import BACKUPS, BINARY, CURRENT, DROP_IN, DROP_IN_DIR, RELEASES, UNIT, UNIT_FILE
 from ongpu.host.run_record import State
 from ongpu.plan import shell
-from ongpu.plan.context import Context, Halt
+from ongpu.plan.context import Context, Halt, known
 from ongpu.plan.endpoint import api_url
 from ongpu.plan.files import diff
 from ongpu.plan.policy import drained, driver_works, require_reboot, require_restart
@@ -130,6 +130,12 @@ def _packages(context: Context, record: Record) -> list[Change]:
     packages = record.packages
     if not packages:
         return []
+    if (manager := known(context.snapshot.packages, "which packages are installed").manager) not in ("apt", "dpkg"):
+        raise Halt(
+            "unsupported",
+            f"the driver's packages cannot be put back by {manager} here: declare the version that was there "
+            "(driver.branch, an exact version) and apply",
+        )
     before, now = record.before.packages, record.now.packages
     moved = {name: version for name, version in packages.items() if now.get(name, ("", False))[0] != version}
     install = " ".join(f"{name}={version}" if version else f"{name}-" for name, version in moved.items())
