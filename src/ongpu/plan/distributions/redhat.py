@@ -73,11 +73,14 @@ def builder(system: System) -> str:
 
 
 def headers(system: System) -> str:
-    """Packages that DKMS needs; `@` stands for the running kernel's release."""
+    """Packages that DKMS needs; `@` stands for the running kernel's release.
+
+    kernel-devel-matched keeps the headers in step with later kernels; without a release it would bring the newest one.
+    """
     if system.os_id == "amzn":
         return "kernel-devel-@ kernel-headers-@ kernel-modules-extra-@"
     if is_kin(system) and release(system) >= 9:
-        return "kernel-devel-@ kernel-devel-matched kernel-headers"
+        return "kernel-devel-@ kernel-devel-matched-@ kernel-headers"
     return "kernel-devel-@ kernel-headers"
 
 

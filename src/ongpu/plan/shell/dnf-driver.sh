@@ -3,8 +3,8 @@
 # REMOVE (names) OLD (name-version ..., may be empty) BROKEN (names that are there twice) KEYRING HOLD (yes or empty)
 kernel=$(uname -r)
 # A lock is for others: ours would hide what is declared now.
-set -- --allowerasing
-is_dnf5 || set -- "$@" --disableplugin=versionlock
+set --
+is_dnf5 || set -- --disableplugin=versionlock
 [ -z "$BUILDER" ] || ! dnf -q repolist --all 2>/dev/null | grep -q "^$BUILDER " || set -- "$@" "--enablerepo=$BUILDER"
 
 offered() { [ -n "$(dnf -q repoquery "$1" 2>/dev/null)" ]; }
@@ -21,50 +21,43 @@ case $kernel in *+64k) size=64k- ;; esac
 release=${kernel%+64k}
 want=$INSTALL
 for name in $HEADERS; do
-  case $name in
-    *@)
-      name=kernel-$size${name#kernel-}
-      name=${name%@}$release
-      case $name in kernel-*devel-*) [ ! -e "/lib/modules/$kernel/build" ] || continue ;; esac
-      offered "$name" || {
-        case $name in kernel-*devel-*) ;; *) continue ;; esac
-        die "there are no kernel headers for the running kernel ($name is not offered any more): upgrade the kernel," \
-          "reboot, and run again; nothing was changed"
-      }
-      ;;
-    *)
-      case $name in kernel-devel-*) name=kernel-$size${name#kernel-} ;; esac
-      offered "$name" || continue
-      ;;
-  esac
-  want="$want $name"
+  case $name in kernel-devel*) name=kernel-$size${name#kernel-} ;; esac
+  case $name in *@) name=${name%@}$release ;; esac
+  if [ "$name" != "kernel-${size}devel-$release" ]; then
+    ! offered "$name" || want="$want $name"
+  elif [ ! -e "/lib/modules/$kernel/build" ]; then
+    offered "$name" ||
+      die "there are no kernel headers for the running kernel ($name is not offered any more): upgrade the kernel," \
+        "reboot, and run again; nothing was changed"
+    want="$want $name"
+  fi
 done
 rpm --import "$KEYRING" || die "rpm does not accept the key $KEYRING"
 if [ -n "$STREAM" ]; then
   dnf_run module reset "${STREAM%%:*}" || die "dnf cannot reset the module ${STREAM%%:*}: ${why#Error: }"
   dnf_run module enable "$STREAM" || die "dnf cannot enable the module stream $STREAM: ${why#Error: }"
 fi
-for name in $EXTRAS; do
-  for one in $(dnf -q --disableplugin=versionlock repoquery --queryformat '%{name}-%{epoch}:%{version}-%{release}\n' "$name-$VERSION*" 2>/dev/null | sort -V | tail -n 1); do
-    want="$want $one"
-  done
-done
 # dnf 5 knows no other way past a lock. What was unlocked here is locked again at the end, or by the next run.
-if is_dnf5 && locked=$(of_release "") && [ -n "$locked" ]; then
-  for name in $locked; do dnf -q versionlock delete "$name" >/dev/null 2>&1 || :; done
+if is_dnf5; then
+  for name in $(of_release ""); do dnf -q versionlock delete "$name" >/dev/null 2>&1 || :; done
 fi
+for name in $EXTRAS; do
+  found=$(dnf -q "$@" repoquery --queryformat '%{name}-%{epoch}:%{version}-%{release}\n' "$name-$VERSION*" 2>/dev/null |
+    sort -V | tail -n 1)
+  want="$want${found:+ $found}"
+done
 # shellcheck disable=SC2086 # a list
-gone=$(dnf --assumeno "$@" install $want 2>/dev/null | awk '
+gone=$(dnf --assumeno "$@" install --allowerasing $want 2>/dev/null | awk '
   /^Removing/ { removing = 1; next } /^[^ ]/ { removing = 0 } removing && NF { print $1 }' |
   grep -Ev '^(nvidia|libnvidia|kmod-nvidia|cuda-drivers|dnf-plugin-nvidia|xorg-x11-nvidia)' || :)
 [ -z "$gone" ] || die "dnf would also remove $(printf '%s' "$gone" | tr '\n' ' ')"
 # shellcheck disable=SC2086
-if ! dnf_run "$@" install $want; then
+if ! dnf_run "$@" install --allowerasing $want; then
   failed=${why#Error: }
   # shellcheck disable=SC2086
   if [ -z "$OLD" ] || rpm -q $OLD >/dev/null 2>&1; then die "$failed"; fi
   # shellcheck disable=SC2086
-  if dnf_run "$@" install $OLD; then die "$failed; the previous driver was put back"; fi
+  if dnf_run "$@" install --allowerasing $OLD; then die "$failed; the previous driver was put back"; fi
   die "$failed; putting the previous driver back failed too: ${why#Error: }"
 fi
 # shellcheck disable=SC2046 # a list of names
