@@ -68,22 +68,28 @@ def test_settings_from_the_first_run_to_a_reboot(
 
 def test_cuda_waits_for_the_fabric_manager(host: Host, controller: Callable[[Mapping[str, Any]], Controller]) -> None:
     card(host, "h100")
+    assert controller(declared()).ongpu("apply", "--yes").returncode == 0
     switch = "/sys/bus/pci/devices/0000:05:00.0"
     host.out(
         f"mkdir {switch}; echo 0x10de >{switch}/vendor; echo 0x068000 >{switch}/class; echo 0x22a3 >{switch}/device"
     )
-    assert controller(declared()).ongpu("apply", "--yes").returncode == 0
     found = snapshot(host)
     assert isinstance(found.fabric, Known)
     assert value_or_none(found.fabric.value.needs_manager) is True
     assert isinstance(found.nvml, Known)
     (gpu,) = value_or_none(found.nvml.value.gpus) or ()
     assert value_or_none(gpu.settings.fabric) == "In Progress"
-    host.out("apt-get install -y nvidia-fabricmanager=580* && systemctl enable --now nvidia-fabricmanager")
+
+    done = controller(declared()).ongpu("apply", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
     found = snapshot(host)
     assert isinstance(found.fabric, Known)
     assert isinstance(found.fabric.value.manager, Known)
-    assert found.fabric.value.manager.value.state == "active"
+    manager = found.fabric.value.manager.value
+    assert (manager.state, manager.enabled) == ("active", "enabled")
+    assert value_or_none(manager.version) == host.out("cat /sys/module/nvidia/version")
     assert isinstance(found.nvml, Known)
     (gpu,) = value_or_none(found.nvml.value.gpus) or ()
     assert value_or_none(gpu.settings.fabric) == "Completed"
+    assert "nvidia-fabricmanager" in host.out("apt-mark showhold")
+    assert controller(declared()).report("plan")["lab1"]["verdict"] == "ok"

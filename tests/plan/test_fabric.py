@@ -53,8 +53,8 @@ def packages(os_id: str, version: str, branch: str = "580", source: str = "nvidi
 )
 def test_its_package_is_one_of_the_set(os_id: str, version: str, branch: str, source: str, name: str) -> None:
     found = packages(os_id, version, branch, source)
-    assert found.required[0] == name
-    assert len(found.required) > 1
+    assert found.companions == (name,)
+    assert name not in found.required
 
 
 def test_debians_archive_has_none() -> None:
@@ -63,10 +63,26 @@ def test_debians_archive_has_none() -> None:
     assert "this host has NVSwitches" in caught.value.why
 
 
-def test_the_repository_must_offer_it() -> None:
-    (change,) = planned(blank_host(blind=fabric(NONE))).of("repository").changes
-    read = next(step for step in change.steps if isinstance(step, Run) and step.what.startswith("read"))
-    assert "PACKAGE=nvidia-fabricmanager-580\n" in (read.stdin or "")
+def test_a_name_without_the_branch_is_taken_where_it_is_offered() -> None:
+    blank = World().snapshot().packages.value  # type: ignore[union-attr]
+    offering = dataclasses.replace(blank, candidates={"nvidia-fabricmanager": "580.95.05-1"})
+    host = system("debian", "12")
+    wanted = Wanted(system=host, packages=offering, source="nvidia", branch="580", flavour="open", fabric=True)
+    assert distribution_of(host).driver_packages(wanted).companions == ("nvidia-fabricmanager",)
+
+
+def test_it_is_added_to_a_driver_that_is_there_without_touching_it() -> None:
+    host = configured_host(blind=fabric(NONE))
+    plan = planned(host)
+    (change,) = plan.of("driver").changes
+    assert change.summary == "add nvidia-fabricmanager-580"
+    assert not change.interrupts
+    (step,) = change.steps
+    assert isinstance(step, Run)
+    assert "nvidia-fabricmanager-580=580.95.05*" in (step.stdin or "")
+    assert "nvidia-driver-cuda=580.95.05-1" in (step.stdin or "")
+    assert plan.of("switch").empty
+    assert plan.of("fabric").deferred
 
 
 def test_an_ordinary_host_needs_none() -> None:

@@ -42,6 +42,7 @@ class DriverState:
     distribution: Distribution
     wanted: Wanted
     required: tuple[str, ...]
+    companions: tuple[str, ...]
     also: tuple[str, ...]
     replaced: tuple[str, ...]
     packages: Packages
@@ -132,6 +133,7 @@ def driver_state(context: Context) -> DriverState:
         distribution=distribution,
         wanted=wanted,
         required=required,
+        companions=chosen.companions,
         also=chosen.also,
         replaced=tuple(name for name in _of_the_other(distribution, wanted) if name not in (*required, *chosen.also)),
         packages=packages,

@@ -45,10 +45,12 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageSet:
-    """`required` have the driver's own version; the last one brings the kernel module. `also` come along with
-    whatever version they have (modules prebuilt for a kernel). Both are held as one set."""
+    """`required` have the driver's own version; the last one brings the kernel module. `companions` have it too, but
+    the driver is there without them (fabric manager). `also` come along with whatever version they have (modules
+    prebuilt for a kernel). All are held as one set."""
 
     required: tuple[str, ...]
+    companions: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
 
 

@@ -39,16 +39,18 @@ def packages(wanted: Wanted) -> PackageSet:
         chosen = _nvidia_ubuntu(wanted) if ubuntu else _nvidia_debian(wanted)
     else:
         chosen = _ubuntu(wanted) if ubuntu else _debian(wanted)
-    return replace(chosen, required=(*_fabric_manager(wanted), *chosen.required))
+    return replace(chosen, companions=_fabric_manager(wanted))
 
 
 def _fabric_manager(wanted: Wanted) -> tuple[str, ...]:
-    """It refuses to run with a driver of another version. NVIDIA's package has the branch in its name before 590."""
+    """It refuses to run with a driver of another version. NVIDIA's package may have the branch in
+    its name before 590."""
     if not wanted.fabric:
         return ()
     number = major(wanted.branch)
-    if wanted.source == "nvidia" and number >= _FIRST_WITHOUT_BRANCH:
-        return ("nvidia-fabricmanager",)
+    plain = "nvidia-fabricmanager"
+    if wanted.source == "nvidia" and (number >= _FIRST_WITHOUT_BRANCH or plain in wanted.packages.candidates):
+        return (plain,)
     if wanted.source == "distro" and wanted.system.os_id != "ubuntu":
         raise Halt(
             "unsupported",

@@ -40,7 +40,7 @@ def packages(wanted: Wanted) -> PackageSet:
     _no_rpm_fusion(wanted)
     module = "kmod-nvidia-open-dkms" if wanted.flavour == "open" else "kmod-nvidia-latest-dkms"
     fabric = ("nvidia-fabricmanager",) if wanted.fabric else ()
-    return PackageSet(required=(*fabric, "nvidia-driver-cuda", module))
+    return PackageSet(required=("nvidia-driver-cuda", module), companions=fabric)
 
 
 def stream(wanted: Wanted) -> str:

@@ -32,8 +32,9 @@ def packages(wanted: Wanted) -> PackageSet:
     kernel = found[1] if found else "default"
     fabric = ("nvidia-fabricmanager",) if wanted.fabric else ()
     if wanted.flavour == "proprietary":
-        return PackageSet(required=(*fabric, tools, f"nvidia-driver-{generation}-kmp-{kernel}"))
+        return PackageSet(required=(tools, f"nvidia-driver-{generation}-kmp-{kernel}"), companions=fabric)
     return PackageSet(
-        required=(*fabric, tools, "nv-prefer-signed-open-driver" + ("-G07" if new else "")),
+        companions=fabric,
+        required=(tools, "nv-prefer-signed-open-driver" + ("-G07" if new else "")),
         also=(f"nvidia-open-driver-{generation}-signed-cuda-kmp-{kernel}",),
     )

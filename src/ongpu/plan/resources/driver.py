@@ -33,11 +33,13 @@ def _kept(context: Context, state: DriverState) -> list[Change]:
     """The right version: is it whole, and held?"""
     unsound = [package for package in state.stack if not package.is_sound]
     missing = [name for name in state.also if not state.has(name)]
+    missing += [name for name in state.companions if upstream(_present(state, name)) != state.installed]
     if unsound or missing:
         what = Install(
             wanted=state.wanted,
             also=state.also,
-            exact={name: _present(state, name) for name in state.required},
+            exact={name: _at(state, name) for name in state.companions}
+            | {name: _present(state, name) for name in state.required},
             version=state.installed,
             old={},
             broken=[package.name for package in unsound],
@@ -60,7 +62,7 @@ def _kept(context: Context, state: DriverState) -> list[Change]:
 def installation(context: Context, state: DriverState) -> tuple[str, Install]:
     """In a few words, and what to install: the declared branch as one set, in one transaction."""
     branch = context.spec.driver.branch
-    exact = {name: _wanted(state, name, branch) for name in state.required}
+    exact = {name: _wanted(state, name, branch) for name in (*state.companions, *state.required)}
     present = {package.name: package.version for package in state.stack}
     # What is installed of the old release moves along, else apt would have to break it.
     movable = [
@@ -120,6 +122,12 @@ def _wanted(state: DriverState, name: str, branch: str) -> str:
     """The candidate where it is in the branch; else (a newer one is installed) a pattern that apt resolves."""
     candidate = _candidate(state, name)
     return candidate if in_branch(upstream(candidate), branch) else f"{branch}*" if "." in branch else f"{branch}.*"
+
+
+def _at(state: DriverState, name: str) -> str:
+    """In the version of the installed driver."""
+    candidate = _candidate(state, name)
+    return candidate if upstream(candidate) == state.installed else f"{state.installed}*"
 
 
 def _present(state: DriverState, name: str) -> str:

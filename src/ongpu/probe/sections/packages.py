@@ -22,7 +22,8 @@ DRIVER = "nvidia|nv-prefer|kmod-nvidia|libnvidia|libcuda|libnv|cuda-|firmware-nv
 CANDIDATES = (
     "nvidia-driver-cuda nvidia-kernel-open-dkms nvidia-kernel-dkms nvidia-open cuda-drivers cuda-keyring "
     "libnvidia-compute nvidia-dkms-open nvidia-dkms nvidia-persistenced nvidia-modprobe nvidia-driver nvidia-smi "
-    "nvidia-open-kernel-dkms libcuda1 firmware-nvidia-gsp"
+    "nvidia-open-kernel-dkms libcuda1 firmware-nvidia-gsp nvidia-fabricmanager nvidia-fabricmanager-570 "
+    "nvidia-fabricmanager-580"
 )
 
 # The first letter of dpkg's status is what is wanted (h = hold, as `apt-mark hold` sets it), the second what is
@@ -67,7 +68,7 @@ thin() {{ awk '/^[^ ]/ {{ ours = /^({DRIVER})/; print; next }}
 servers() {{
   grep -qE '^ID(_LIKE)?=.*ubuntu' /etc/os-release 2>/dev/null || return 0
   bound 5 apt-cache -oDir::Cache::pkgcache= -oDir::Cache::srcpkgcache= pkgnames nvidia- |
-    grep -E '^nvidia-(headless|headless-no-dkms|utils|compute-utils)-[0-9]+-server(-open)?$'
+    grep -E '^nvidia-((headless|headless-no-dkms|utils|compute-utils)-[0-9]+-server(-open)?|fabricmanager-[0-9]+)$'
 }}
 asked() {{ policy "$@" 2>&1 || printf '@failed %s\n' "$?"; }}
 candidates() {{ if have awk; then asked "$@" | thin; else asked "$@"; fi; }}
