@@ -25,6 +25,7 @@ from pyinfra.context import ctx_state
 from ongpu.engine import converge as engine
 from ongpu.engine import look, steps
 from ongpu.plan.types import Plan
+from ongpu.spec.model import HostSpec
 
 SPEC = {"ollama": {"release": "0.32.15"}}
 
@@ -65,6 +66,8 @@ class World:
         self.data: dict[str, dict[str, Any]] = {}
         self.resources = ("driver", "restart")
         self.parallel: int | None = None
+        self.seen: list[HostSpec] = []  # specs that were planned
+        self.declares: dict[str, dict[str, Any]] = {}  # resource -> what its operation is given
 
     def run(self, *names: str, confirmed: bool = False) -> State:
         state = self.prepare(*names, confirmed=confirmed)
@@ -104,7 +107,7 @@ class World:
         def body() -> None:
             for resource in self.resources:
                 extra = {"_parallel": self.parallel} if self.parallel and resource == "restart" else {}
-                converge_operation(resource, name=resource, **extra)
+                converge_operation(resource, self.declares.get(resource), name=resource, **extra)
 
         return deploy("test")(body)
 
@@ -113,8 +116,8 @@ class World:
 
 
 @operation()
-def converge_operation(resource: str):  # type: ignore[no-untyped-def]
-    yield from engine.converge(resource)
+def converge_operation(resource: str, spec: dict[str, Any] | None = None):  # type: ignore[no-untyped-def]
+    yield from engine.converge(resource, spec)
 
 
 @pytest.fixture
@@ -130,5 +133,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(steps, "_HEAD", steps._HEAD.replace('[ "$(id -u)" = 0 ] ||', "true ||"))
     monkeypatch.setattr(look, "script", lambda: "echo looked\n")
     monkeypatch.setattr(look, "read", lambda answer: answer)
-    monkeypatch.setattr(engine, "plan", lambda spec, snapshot, now, limits: made.plans(spec.name, tmp_path / spec.name))
+    monkeypatch.setattr(
+        engine,
+        "plan",
+        lambda spec, snapshot, now, limits: made.seen.append(spec) or made.plans(spec.name, tmp_path / spec.name),
+    )
     return made

@@ -156,3 +156,20 @@ def test_a_failure_before_any_interruption_does_not_hold_up_the_others(world: Wo
     assert {host.name for host in state.failed_hosts} == {"a"}
     assert (tmp_path / "b" / "restart").exists()
     assert (tmp_path / "c" / "restart").exists()
+
+
+def test_an_operation_declares_what_it_needs_by_itself(world: World) -> None:
+    world.data["a"] = {}
+    world.declares = {"restart": {"ollama": {"release": "0.24.0"}}}
+    world.resources = ("restart",)
+    state = world.run("a", "b")
+    assert not state.failed_hosts
+    alone, over = (next(spec for spec in world.seen if spec.name == name) for name in "ab")
+    assert (alone.ollama.release, alone.ollama.manage, alone.driver.manage) == ("0.24.0", True, False)
+    assert (over.ollama.release, over.driver.manage) == ("0.24.0", True), "over the host's own data"
+
+
+def test_what_one_operation_declares_is_not_the_next_ones(world: World) -> None:
+    world.declares = {"driver": {"ollama": {"release": "0.24.0"}}}
+    world.run("a")
+    assert [spec.ollama.release for spec in world.seen] == ["0.24.0", "0.32.15"]

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ongpu.errors import ConfigError, Exit
 from ongpu.fit.foreseen import Foreseen
@@ -14,6 +14,7 @@ from ongpu.host.result import Finding, ModelResult, PlannedChange, RuleFix, Unkn
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.plan.types import Interrupts
 from ongpu.spec import from_data
+from ongpu.spec.merge import merge
 from ongpu.spec.model import HostSpec
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Cell:
     """`shown`: resource -> the most it may interrupt, as the operator saw it; None = no plan was shown (`-y`)."""
 
     spec: HostSpec | None = None
+    given: Mapping[str, Any] | None = None  # what the operation itself declares, over the host's data
     snapshot: HostSnapshot | None = None
     age: tuple[bool, int] | None = None
     ours: set[str] = field(default_factory=set)
@@ -81,11 +83,27 @@ def host_data(host: Host, key: str) -> object:
     return host.data.dict().get(key)
 
 
+def declare(host: Host, given: Mapping[str, Any] | None) -> None:
+    """From here on the host is declared as its data key `ongpu` says, with `given` merged over it."""
+    cell = cell_of(host)
+    if cell.given != given:
+        cell.given, cell.spec = given, None
+
+
+def _standing_alone(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A part of a spec, for a host without one: the other parts are nobody's to manage."""
+    return {"driver": {"manage": False}, "ollama": {"manage": False, "release": "0"}, **given}
+
+
 def spec_of(host: Host) -> HostSpec:
-    """The host's declared state, from its data key `ongpu`. Raises ConfigError with one sentence."""
+    """The host's declared state: its data key `ongpu`, and what the operation declares. Raises ConfigError with one
+    sentence."""
     cell = cell_of(host)
     if cell.spec is None:
-        cell.spec = spec_in(host.name, host_data(host, KEY))
+        data = host_data(host, KEY)
+        if cell.given is not None and (data is None or isinstance(data, Mapping)):
+            data = _standing_alone(cell.given) if data is None else merge(data, cell.given)
+        cell.spec = spec_in(host.name, data)
     return cell.spec
 
 

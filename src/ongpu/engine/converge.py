@@ -10,13 +10,13 @@ import logging
 from collections.abc import Generator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyinfra_cli  # noqa: F401 - patches the standard library for gevent: before paramiko is imported
 from pyinfra import context
 from pyinfra.api.command import FunctionCommand
 
-from ongpu.engine.cell import Cell, cell_of, host_data, spec_of
+from ongpu.engine.cell import Cell, cell_of, declare, host_data, spec_of
 from ongpu.engine.execute import execute
 from ongpu.engine.foresee import foresee
 from ongpu.engine.look import forget, snapshot
@@ -63,10 +63,14 @@ def _foreseen(host: Host) -> Mapping[str, Foreseen]:
     return cell.foreseen[1]
 
 
-def converge(resource: str) -> Generator[FunctionCommand, None, None]:
-    """Yields at most two commands: do the change; or fail with one sentence. Nothing to do: yields nothing."""
+def converge(resource: str, spec: Mapping[str, Any] | None = None) -> Generator[FunctionCommand, None, None]:
+    """Yields at most two commands: do the change; or fail with one sentence. Nothing to do: yields nothing.
+
+    `spec`: a part of a spec that the operation declares itself, over the host data key `ongpu`.
+    """
     host: Host = context.ctx_host.get()  # the Host itself, not its proxy
     cell = cell_of(host)
+    declare(host, spec)
     if host.current_op_hash:
         cell.ours.add(host.current_op_hash)
     try:

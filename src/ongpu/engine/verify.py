@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
-from typing import TYPE_CHECKING
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pyinfra_cli  # noqa: F401 - patches the standard library for gevent: before paramiko is imported
 from pyinfra import context
 from pyinfra.api.command import FunctionCommand
 
 from ongpu.engine.answer import divide
-from ongpu.engine.cell import Cell, cell_of, spec_of
+from ongpu.engine.cell import Cell, cell_of, declare, spec_of
 from ongpu.engine.converge import failure
 from ongpu.engine.look import NOT_LOOKED_AT, read, remember, snapshot
 from ongpu.engine.proving import declared, load_script, testimony
@@ -50,9 +50,19 @@ def prove_now(host: Host, load: bool) -> tuple[ModelResult, ...]:
 
 
 def verify(load: bool = True) -> Generator[FunctionCommand, None, None]:
+def divide(answer: Answer) -> tuple[Answer, Answer]:
+    """The load script's answer and the probe's: each begins with its own first line."""
+    starts = [match.start() for match in _FIRST_LINE.finditer(answer.text)]
+    if len(starts) < 2:
+        return answer, Answer("", answer.failure or "the proof's answer was cut off")
+    return Answer(answer.text[: starts[1]], answer.failure), Answer(answer.text[starts[1] :], answer.failure)
+
+
+def verify(load: bool = True, spec: Mapping[str, Any] | None = None) -> Generator[FunctionCommand, None, None]:
     """The proof as an operation's body: nothing in a dry run, "no changes" when all is proven, else one sentence."""
     host: Host = context.ctx_host.get()
     cell = cell_of(host)
+    declare(host, spec)
     if host.current_op_hash:
         cell.ours.add(host.current_op_hash)
     if not context.state.is_executing:

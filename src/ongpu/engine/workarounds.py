@@ -21,9 +21,12 @@ def mend_proxy_commands() -> None:
 
     - `recv` takes the end of the proxy's output for "nothing yet" and reads it again, for ever and without a pause:
       a host that goes down in the middle of a command would hang the run.
+    - `send` says that all was written when the pipe took only a part of it, as it does of more than it has room for:
+      the rest is lost, and sshd ends the connection ("Corrupted MAC on input").
     - `close` raises ProcessLookupError for a proxy that has ended: a traceback after all is said.
     """
     proxy.ProxyCommand.recv = _recv  # type: ignore[method-assign]
+    proxy.ProxyCommand.send = _send  # type: ignore[method-assign, assignment]
     proxy.ProxyCommand.close = _close  # type: ignore[method-assign]
 
 
@@ -36,6 +39,20 @@ def _recv(self: Any, size: int) -> bytes:
     except (OSError, ValueError) as error:
         raise ProxyCommandFailure(" ".join(self.cmd), str(error)) from error
     raise TimeoutError
+
+
+def _send(self: Any, content: bytes) -> int:
+    """All of it."""
+    pipe, left = self.process.stdin.fileno(), memoryview(content)
+    try:
+        os.set_blocking(pipe, False)
+        while left:
+            select([], [pipe], [])
+            with contextlib.suppress(BlockingIOError):
+                left = left[os.write(pipe, left) :]
+    except (OSError, ValueError) as error:
+        raise ProxyCommandFailure(" ".join(self.cmd), str(error)) from error
+    return len(content)
 
 
 def _close(self: Any) -> None:
