@@ -49,15 +49,6 @@ def prove_now(host: Host, load: bool) -> tuple[ModelResult, ...]:
     return cell.models
 
 
-def verify(load: bool = True) -> Generator[FunctionCommand, None, None]:
-def divide(answer: Answer) -> tuple[Answer, Answer]:
-    """The load script's answer and the probe's: each begins with its own first line."""
-    starts = [match.start() for match in _FIRST_LINE.finditer(answer.text)]
-    if len(starts) < 2:
-        return answer, Answer("", answer.failure or "the proof's answer was cut off")
-    return Answer(answer.text[: starts[1]], answer.failure), Answer(answer.text[starts[1] :], answer.failure)
-
-
 def verify(load: bool = True, spec: Mapping[str, Any] | None = None) -> Generator[FunctionCommand, None, None]:
     """The proof as an operation's body: nothing in a dry run, "no changes" when all is proven, else one sentence."""
     host: Host = context.ctx_host.get()

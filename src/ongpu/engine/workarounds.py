@@ -47,7 +47,7 @@ def _send(self: Any, content: bytes) -> int:
     try:
         os.set_blocking(pipe, False)
         while left:
-            select([], [pipe], [])
+            select.select([], [pipe], [])
             with contextlib.suppress(BlockingIOError):
                 left = left[os.write(pipe, left) :]
     except (OSError, ValueError) as error:
