@@ -105,7 +105,9 @@ def test_one_that_does_not_run_is_started_and_enabled(manager: Reading[FabricMan
     assert plan.of("driver").empty
     assert [change.summary for change in plan.of("fabric").changes] == ([summary] if summary else [])
     for change in plan.of("fabric").changes:
-        (step,) = change.steps
+        step, init = change.steps
+        assert isinstance(init, Run)
+        assert init.what == "initialise CUDA as ollama"
         assert isinstance(step, Run)
         assert "systemctl enable --quiet nvidia-fabricmanager.service" in step.command
 

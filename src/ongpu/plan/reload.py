@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from ongpu.host.cuda import HELPER, MEANINGS, meaning
 from ongpu.host.paths import ACCOUNT, HEADER, MODULES_LOAD, REBOOTED, RELOAD_FAILED, STOPPED_UNITS, SWITCH_FAILED, UNIT
+from ongpu.host.reading import value_or_none
 from ongpu.host.units import GPU_UNITS
 from ongpu.plan import shell
 from ongpu.plan.context import Context
+from ongpu.plan.driver_state import needs_fabric_manager
 from ongpu.plan.endpoint import api_url
 from ongpu.plan.files import Written, found, written
 from ongpu.plan.render import render
@@ -97,6 +99,15 @@ def confirm(context: Context) -> Run:
         HEADER=HEADER,
         **_units(context),
     )
+
+
+def initialised(context: Context) -> list[Run]:
+    """As `initialise`; nothing where fabric manager is still to be started: that resource does it then."""
+    fabric = value_or_none(context.snapshot.fabric)
+    manager = value_or_none(fabric.manager) if fabric else None
+    if needs_fabric_manager(context) and not (manager and manager.state == "active"):
+        return []
+    return [initialise(context)]
 
 
 def initialise(context: Context) -> Run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ongpu.host.reading import Absent, Known, Unreadable
 from ongpu.plan.context import Context, Halt, Later, Resource, because, known
 from ongpu.plan.driver_state import driver_state, needs_fabric_manager
+from ongpu.plan.reload import initialise
 from ongpu.plan.types import Change, Run
 
 UNIT = "nvidia-fabricmanager.service"
@@ -27,9 +28,8 @@ def _changes(context: Context) -> list[Change]:
             raise Halt("unknown", f"cannot tell whether {UNIT} runs: {because(blind)}")
     # One that runs is left alone, one that failed is started again. It has set the switches up when it is started.
     command = f"systemctl enable --quiet {UNIT} && {{ systemctl reset-failed {UNIT} || :; }} && systemctl start {UNIT}"
-    return [
-        Change(resource="fabric", summary=summary, steps=(Run(command=command, what=f"start {UNIT}", seconds=900),))
-    ]
+    start = Run(command=command, what=f"start {UNIT}", seconds=900)
+    return [Change(resource="fabric", summary=summary, steps=(start, initialise(context)))]
 
 
 RESOURCE = Resource(name="fabric", applies=lambda spec: spec.driver.manage, changes=_changes)

@@ -11,7 +11,7 @@ from ongpu.plan.effect import effect_of, may_take_effect, order_reboot, require_
 from ongpu.plan.files import written
 from ongpu.plan.next_kernel import build_for_next
 from ongpu.plan.policy import drained
-from ongpu.plan.reload import at_boot, confirm, initialise, is_unsettled, load, reload
+from ongpu.plan.reload import at_boot, confirm, initialised, is_unsettled, load, reload
 from ongpu.plan.render import render
 from ongpu.plan.secure_boot import require_loadable
 from ongpu.plan.types import Change, Put, Reboot, Run, Step
@@ -58,7 +58,7 @@ def _loaded(context: Context, state: DriverState) -> list[Change]:
     if is_unsettled(context):
         steps.append(confirm(context))
     if any(isinstance(step, Run) for step in steps):
-        steps.append(initialise(context))
+        steps += initialised(context)
     changes = [Change(resource="module", summary=summary, steps=tuple(steps), diff=modules.diff if modules else "")]
     return [*(changes if steps else []), *_for_next_kernel(context, state, tolerant=bool(steps))]
 
@@ -94,14 +94,14 @@ def _take_effect(context: Context, state: DriverState, why: str) -> Change:
             *drained(context),
             Reboot(),
             confirm(context),
-            initialise(context),
+            *initialised(context),
         ]
         summary, diff = f"reboot: {_both(why, effect.reboot)}", diff + more
     else:
         require_effect(context, effect, why)
         what = f"exchange the loaded kernel module {state.loaded} for {state.installed}"
         exchange = reload(context, what, version=state.installed)
-        steps += [*_built(state), *drained(context), exchange, initialise(context)]
+        steps += [*_built(state), *drained(context), exchange, *initialised(context)]
         summary = f"reload the kernel module: {why}"
     return Change(resource="module", summary=summary, steps=tuple(steps), diff=diff, interrupts=effect.interrupts)
 

@@ -13,7 +13,7 @@ from ongpu.plan.driver_state import DriverState, driver_state, in_branch, replac
 from ongpu.plan.effect import Effect, effect_of, noted, order_reboot, require_effect
 from ongpu.plan.next_kernel import build_of
 from ongpu.plan.policy import drained
-from ongpu.plan.reload import Exchange, at_boot, confirm, initialise, reload, staged
+from ongpu.plan.reload import Exchange, at_boot, confirm, initialised, reload, staged
 from ongpu.plan.resources.driver import back, installation, wait_for_repository
 from ongpu.plan.secure_boot import require_key
 from ongpu.plan.types import Change, Reboot, Run, Step
@@ -74,10 +74,10 @@ def _switch(context: Context, state: DriverState, effect: Effect, summary: str, 
         # From the installation until the reboot, new CUDA programs find libraries and a module that do not match.
         note = order_reboot(context, state, f"driver {summary} needs a reboot ({effect.reboot})")
         stage = staged(f"install the driver {summary}", exchange)
-        steps += [note, *drained(context), stage, Reboot(), confirm(context), initialise(context)]
+        steps += [note, *drained(context), stage, Reboot(), confirm(context), *initialised(context)]
         summary = f"{summary}, by a reboot: {effect.reboot}"
     else:
-        steps += [*drained(context), reload(context, f"replace the driver {summary}", exchange), initialise(context)]
+        steps += [*drained(context), reload(context, f"replace the driver {summary}", exchange), *initialised(context)]
         summary = f"{summary}, by a reload of the kernel module"
     return Change(resource="switch", summary=summary, steps=tuple(steps), interrupts=effect.interrupts)
 
