@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import sys
@@ -72,6 +73,7 @@ def _terminate(number: int, frame: object) -> None:
 
 def main() -> None:
     """The console script. Usage errors exit with 1, not click's 2: 2 means drift here."""
+    gc.set_threshold(100_000, 20, 20)  # while modules are imported nothing becomes garbage
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = cli.main(standalone_mode=False)

@@ -70,7 +70,6 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 def _rest_from_collecting() -> None:
     """Modules stay: the garbage collector need not look at them again and again, nor at every connection at once."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
 

@@ -106,16 +106,15 @@ class Card:
 def identify(gpu: PciGpu) -> Card:
     """Never raises: an id that is no number is one that nothing is known of."""
     rows = _rows()
-    ids = [row[0] for row in rows]
     try:
         wanted = int(gpu.device_id, 16)
     except ValueError:
         return _card(gpu, "", "", None, listed=False)
-    at = bisect_left(ids, wanted)
-    if at < len(ids) and ids[at] == wanted:
+    at = bisect_left(rows, wanted, key=lambda row: row[0])
+    if at < len(rows) and rows[at][0] == wanted:
         _, chip, name = rows[at]
         return _card(gpu, chip, name, architecture_of(chip), listed=True)
-    if at == len(ids):
+    if at == len(rows):
         return _card(gpu, "", "", Architecture.NEWER, listed=False)
     below, above = rows[max(at - 1, 0)][1], rows[at][1]
     same = architecture_of(below) is architecture_of(above)
