@@ -47,13 +47,21 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
+def no_more_than(count: int) -> bool:
+    """The servers' own ends, which are in this process too, may close a moment later."""
+    until = time.monotonic() + 10
+    while descriptors() > count and time.monotonic() < until:
+        time.sleep(0.01)
+    return descriptors() <= count
+
+
 def test_one_connection_and_one_execution(server: Servers, data: Data) -> None:
     host = server()
     before = descriptors()
     assert one(data(host), "echo a; echo b") == Answer("a\nb\n")
     assert host.commands == ["sh -s"]
     assert host.connections == 1
-    assert descriptors() <= before
+    assert no_more_than(before)
 
 
 def test_what_a_failing_shell_says_is_the_reason(server: Servers, data: Data) -> None:
@@ -171,7 +179,7 @@ def test_a_proxy_command_leads_there(server: Servers, data: Data, home: Path, tm
     (home / ".ssh" / "known_hosts").write_text(host.known.replace(f"[127.0.0.1]:{host.port}", "127.0.0.1"))
     before = descriptors()
     assert one(data(host)).text == "it works\n"
-    assert descriptors() <= before
+    assert no_more_than(before)
 
 
 _RELAY = """
@@ -243,10 +251,7 @@ def test_a_reader_that_stops_early_leaves_nothing_open(server: Servers, data: Da
     streaming = results()
     next(streaming)
     streaming.close()  # type: ignore[attr-defined]
-    until = time.monotonic() + 5
-    while descriptors() > before and time.monotonic() < until:  # the server's own ends
-        time.sleep(0.01)
-    assert descriptors() <= before
+    assert no_more_than(before)
 
 
 def test_what_asyncssh_does_not_know_is_left_to_openssh(
