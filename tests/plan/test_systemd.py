@@ -12,6 +12,7 @@ from ongpu.plan.context import Halt
 from ongpu.plan.environment import MARKER, marked
 from ongpu.plan.render import render
 from ongpu.plan.systemd import assignment
+from ongpu.spec.values import NOT_TEXT
 
 _ESCAPES = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "s": 32, '"': 34, "'": 39, "\\": 92}
 
@@ -66,7 +67,9 @@ def words(value: str) -> list[str]:
 
 
 names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True)
-texts = st.text(st.characters(exclude_categories=["Cc", "Cs"])) | st.text(alphabet="ab \"'\\%${}=#;")
+texts = st.text(st.characters(exclude_categories=["Cc", "Cs"])) | st.text(alphabet="ab \"'\\%${}=#;").filter(
+    lambda text: not NOT_TEXT.search(text)
+)
 
 
 @given(names, texts)
