@@ -67,7 +67,7 @@ def words(value: str) -> list[str]:
 
 
 names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True)
-texts = st.text(st.characters(exclude_categories=["Cc", "Cs"])) | st.text(alphabet="ab \"'\\%${}=#;").filter(
+texts = (st.text(st.characters(exclude_categories=["Cc", "Cs"])) | st.text(alphabet="ab \"'\\%${}=#;")).filter(
     lambda text: not NOT_TEXT.search(text)
 )
 
