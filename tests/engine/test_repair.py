@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from ongpu.engine import repair as engine
+from ongpu.engine import repairing
 from ongpu.engine.cell import Trouble, cell_of
-from ongpu.engine.repair import Wanted, repair
+from ongpu.engine.repair import repair
+from ongpu.engine.repairing import Wanted
 from ongpu.errors import Exit
 from ongpu.host.paths import FIX_DROP_IN
 from ongpu.host.result import RuleFix
@@ -72,8 +74,9 @@ class Fleet:
 @pytest.fixture
 def fleet(monkeypatch: pytest.MonkeyPatch) -> Fleet:
     made = Fleet()
-    monkeypatch.setattr(engine, "snapshot", made.snapshot)
-    monkeypatch.setattr(engine, "execute", made.execute)
+    for module in (engine, repairing):
+        monkeypatch.setattr(module, "snapshot", made.snapshot)
+    monkeypatch.setattr(repairing, "execute", made.execute)
     monkeypatch.setattr(engine, "prove_now", lambda host, load: ())
     return made
 

@@ -27,7 +27,7 @@ from ongpu.cli._options import (
 from ongpu.host.result import HostResult
 
 if TYPE_CHECKING:
-    from ongpu.engine.repair import Wanted
+    from ongpu.engine.repairing import Wanted
     from ongpu.history.store import Store
 
 SECONDS = 7200  # of one host: a driver may have to be installed; each step has its own limit
@@ -80,7 +80,7 @@ def _logged(store: Store, run: str, streamed: Iterable[HostResult]) -> Iterator[
 
 
 def _wanted(rules: frozenset[str], allow: str | None, dry: bool) -> Wanted:
-    from ongpu.engine.repair import Wanted
+    from ongpu.engine.repairing import Wanted
     from ongpu.plan.types import Interrupts
 
     return Wanted(rules=rules, allowed=Interrupts[allow.upper()] if allow else Interrupts.NONE, dry=dry)

@@ -11,7 +11,8 @@ from pyinfra.api.command import FunctionCommand
 
 from ongpu.engine.cell import cell_of, spec_of
 from ongpu.engine.converge import failure, say
-from ongpu.engine.repair import Wanted, fixes_of, repair
+from ongpu.engine.repair import fixes_of, repair
+from ongpu.engine.repairing import Wanted
 from ongpu.errors import Exit, OngpuError
 from ongpu.host.result import FixState, RuleFix
 from ongpu.plan.types import Interrupts

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from gevent.lock import BoundedSemaphore
 
 from ongpu.engine.cell import cell_of
-from ongpu.engine.repair import Wanted, fixes_of, repair
+from ongpu.engine.repair import fixes_of, repair
+from ongpu.engine.repairing import Wanted
 from ongpu.engine.safety import fleet_wide
 from ongpu.engine.workarounds import never_ask_for_passwords
 from ongpu.fleet.facts import devices_of, facts_of
