@@ -13,7 +13,7 @@ _CONTAINER = words(
 )  # fmt: skip
 _LXC = words(r"\bLXC\b", r"\bincus\b", r"\blxd\b", "pct (?:set|enter)", "Proxmox (?:container|CT)")
 _JETSON = words(
-    r"\bL4T\b", "nv_tegra_release", "jetpack", r"\bjetson\b", r"\btegra\b", "NvRmMem", r"\bOrin\b", r"\bXavier\b",
+    r"\bL4T\b", "nv_tegra_release", r"\bjetpack\d?\b(?! not detected)", r"\bjetson\b", r"\btegra\b", "NvRmMem", r"\bOrin\b", r"\bXavier\b",
     r"# R\d\d \(release\)", r"-tegra\b",
 )  # fmt: skip
 _L4T = words(r"# R(\d\d) \(release\)", r"\bL4T(?:_VERSION=| version)? ?R?(\d\d)\.\d")

@@ -65,9 +65,11 @@ def _environment(seen: Evidence) -> dict[str, Setting]:
                 if value not in ("", "[]") and not (name in found and found[name].is_explicit):
                     found[name] = Setting(value, line, is_explicit=False)
             text = text[: config.start()]
+        own = "msg=subprocess" in text  # what Ollama gives its runner
         for match in _SET.finditer(text):
             value = next((group for group in match.groups()[1:] if group is not None), "")
-            found[match[1]] = Setting(value, line, is_explicit=True)
+            if not (own and match[1] in found):
+                found[match[1]] = Setting(value, line, is_explicit=True)
     return found
 
 

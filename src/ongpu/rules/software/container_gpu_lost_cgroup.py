@@ -19,7 +19,7 @@ from ongpu.rules.rule import Hit, Rule, likely, proven
 _RELOADED = words(
     "daemon-reload",
     r"cgroup[^\n]{0,80}reload",
-    "native.cgroupdriver",
+    r"native\.cgroupdriver=cgroupfs",
     r"(?:after (?:a while|some time|\w+ (?:hours?|days?))|randomly|eventually)[^\n]{0,100}(?:cpu|gpu|lose|lost|stop)",
 )
 _RESTARTED = words(

@@ -21,7 +21,7 @@ _START = words(
 _NONE_GIVEN = words(r"DeviceRequests[^\n]{0,60}(?:\[\]|null|<no value>)", r"DeviceRequests[^\n]{0,20}\s+(?:\[\]|null)$")
 _ASKED = words(
     r"--gpus?\b", r"--device[= ]\S*(?:nvidia|/dev/)", r"--runtime[= ]nvidia", r"runtime: nvidia", r"capabilities: *\[? ?\"?gpu", r"driver: nvidia", r"nvidia\.com/gpu",
-    r"^\s*- ?\"?gpu\"?\s*$", r"NVIDIA_VISIBLE_DEVICES", r"/dev/nvidia", r"^\s*gpus: all",
+    r"^\s*- ?\"?gpu\"?\s*$", r"(?<=[ \t])NVIDIA_VISIBLE_DEVICES", r"/dev/nvidia", r"^\s*gpus: all",
 )  # fmt: skip
 
 

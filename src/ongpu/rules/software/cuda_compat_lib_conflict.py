@@ -11,6 +11,8 @@ References: NVIDIA CUDA compatibility guide; CUDA errors 803 and 804.
 
 from __future__ import annotations
 
+import re
+
 from ongpu.rules.action import Action, Unset
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import codes, gpus, settings
@@ -24,6 +26,10 @@ _COMPAT = words(
     r"LD_LIBRARY_PATH[^\n]{0,120}(?:fix|cure|solv|help|work)\w*",
 )
 
+_PATH = words(r"\bLD_LIBRARY_PATH=([^\s\"']{2,300})")
+
+_OTHERS = re.compile(r"ollama|/cuda(?:-[\d.]{1,8})?/lib(?:64)?/?$")  # neither holds a libcuda
+
 
 def check(seen: Evidence) -> Hit | None:
     cuda = codes.cuda_codes(seen)
@@ -31,7 +37,9 @@ def check(seen: Evidence) -> Hit | None:
     compat = seen.told(_COMPAT)
     if line and compat:
         return proven("a compatibility libcuda is found before the driver's", compat, line)
-    path = seen.find(words(r"LD_LIBRARY_PATH=[^\n]{2,300}"))
+    path = next(
+        (hit.line for hit in seen.all(_PATH) if not all(_OTHERS.search(part) for part in hit.match[1].split(":"))), None
+    )
     module, libraries = gpus.module_version(seen), gpus.library_versions(seen)
     if line and path and not (module and libraries and module[0] not in libraries):
         return likely("LD_LIBRARY_PATH leads to another libcuda than the driver's", path, line)

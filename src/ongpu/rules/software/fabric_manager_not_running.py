@@ -11,9 +11,9 @@ References: CUDA error 802 (cudaErrorSystemNotReady); NVIDIA Fabric Manager user
 from __future__ import annotations
 
 from ongpu.rules.action import EnableUnit, Restart, always
-from ongpu.rules.evidence import Evidence, Line, words
+from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import codes, placement
-from ongpu.rules.rule import Hit, Rule, proven
+from ongpu.rules.rule import Hit, Rule, possible, proven
 
 _DOWN = words(
     r"nvidia-fabricmanager[^\n]{0,80}(?:failed|inactive|dead|could not be found \()", r"fabric ?manager[^\n]{0,120}(?:mis-?match|(?:does(?: not|n't)|don't) match|not running|failed|incompatible)",
@@ -22,20 +22,19 @@ _DOWN = words(
 )  # fmt: skip
 _ABSENT = words(r"nvidia-fabricmanager[^\n]{0,80}(?:not found|could not be found)")
 # Only machines with NVSwitch need it; on others it is absent, or ends at once.
-_SWITCHED = words(r"\bSXM\d?\b", r"\b[HD]GX\b", "nvswitch", r"\b(?:A100|A800|H100|H200|H800|B200|B300|GB200|GB300)\b")
+_SWITCHED = words(
+    r"\bSXM\d?\b", r"\b[HD]GX\b", "nvswitch", r"\bH[128]00 80GB HBM3", r"\bH200\b(?! NVL)", r"\bG?B[23]00\b"
+)
 _NO_SWITCH = words("NV_WARN_NOTHING_TO_DO", r"WARNING Nothing to do", "NVSwitch devices? not found")
 
 
 def check(seen: Evidence) -> Hit | None:
     waits = codes.cuda_codes(seen).get(802)
-    down = None if placement.gpu_seen(seen) or seen.find(_NO_SWITCH) else seen.find(_DOWN) or _absent(seen)
+    down = None if placement.gpu_seen(seen) or seen.find(_NO_SWITCH) else seen.find(_DOWN)
     if waits or down:
         return proven("the fabric manager does not run, or not in the driver's version: CUDA is not ready", waits, down)
-    return None
-
-
-def _absent(seen: Evidence) -> Line | None:
-    return seen.find(_ABSENT) if seen.find(_SWITCHED) else None
+    absent = seen.find(_ABSENT) if seen.find(_SWITCHED) and not placement.gpu_seen(seen) else None
+    return possible("a machine with NVSwitch has no fabric manager", absent) if absent else None
 
 
 RULE = Rule(

@@ -19,10 +19,11 @@ from ongpu.rules.rule import Hit, Rule, likely, possible
 
 _SAID = words(r"failure during (?:llama-server )?GPU discovery[^\n]{0,500}")
 _OTHER = ("deadline exceeded", "before timeout", "context canceled", "binary not found")  # they have rules of their own
+_OTHERS = ("/rocm]", "/vulkan]")  # a trial of libraries for other makers' cards
 
 
 def check(seen: Evidence) -> Hit | None:
-    failed = [hit.line for hit in seen.all(_SAID) if not any(reason in hit.line.text for reason in _OTHER)]
+    failed = [hit.line for hit in seen.all(_SAID) if not any(text in hit.line.text for text in (*_OTHER, *_OTHERS))]
     if not failed:
         return None
     make = likely if placement.none_found(seen) else possible

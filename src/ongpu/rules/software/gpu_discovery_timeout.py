@@ -20,7 +20,8 @@ _SAID = words(
     "discovery: timed out waiting for server startup", r"failure during[^\n]{0,40}discovery[^\n]{0,300}deadline",
 )  # fmt: skip
 _SLOW = words(
-    r"discovery took\"?[^\n]{0,20}duration=(?:[3-9]\d|\d{3,})(?:\.\d+)?s", r"discovery took\"?[^\n]{0,20}duration=\d+m"
+    r"discovery took\"?[^\n]{0,20}duration=(?:[3-9]\d|\d{3,})(?:\.\d+)?s",
+    r"discovery took\"?[^\n]{0,20}duration=\d+m\d",
 )
 
 

@@ -46,7 +46,8 @@ _ANY_CUDA = words("libggml-cuda", r"cuda_v\d", r"CUDA\.0\.", "loaded CUDA backen
 def check(seen: Evidence) -> Hit | None:
     line = seen.find(_MISSING)
     if line and not placement.is_fully_on_gpu(seen):
-        return proven("Ollama's GPU libraries (lib/ollama) are missing", line, seen.find(_NONE))
+        make = likely if "gpu dependency" in line.text else proven  # working hosts with their own CUDA say it too
+        return make("Ollama's GPU libraries (lib/ollama) are missing", line, seen.find(_NONE))
     if line := seen.find(_ONLY_CPU):
         return proven("the installation has runners for the CPU only", line)
     gpu = placement.gpu_seen(seen) or next((line for _, line in gpus.names(seen)), None)

@@ -17,12 +17,13 @@ from ongpu.rules.facts import gpus
 from ongpu.rules.rule import Hit, Rule, likely
 
 _ROCM = words(r"\brocm_v\d", r"lib/ollama/rocm", r"ollama/ollama:[\w.-]{0,30}rocm", r"loaded ROCm backend")
+_TRIED = ("OLLAMA_LIBRARY_PATH", "failed to load")  # Ollama tries one set of libraries after the other
 _CUDA = words(r"\bcuda_v\d", "libggml-cuda", r"cuda_jetpack", "loaded CUDA backend")
 _NVIDIA = words(r"NVIDIA Corporation", r"NVIDIA-SMI \d")
 
 
 def check(seen: Evidence) -> Hit | None:
-    rocm = seen.find(_ROCM)
+    rocm = next((hit.line for hit in seen.all(_ROCM) if not any(w in hit.line.text for w in _TRIED)), None)
     if rocm is None or seen.find(_CUDA):
         return None
     card = seen.find(_NVIDIA) or next((line for name, line in gpus.names(seen) if "NVIDIA" in name), None)
