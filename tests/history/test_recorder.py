@@ -95,6 +95,17 @@ def test_results_carry_their_hosts_past(cron: Callable[[int], Cron]) -> None:
     assert gone.alarm == "ok"  # seen once
 
 
+def test_without_debounce_the_exit_code_is_that_of_this_look(cron: Callable[[int], Cron]) -> None:
+    runs = cron(1)
+    assert runs.look(on_cpu("a")).exit_code == 2
+    gone = runs.look(down("a"))
+    assert (gone.exit_code, gone.hosts[0].alarm) == (3, "unknown")
+    assert {one.cause for one in alerts.present(runs.store)["a"]} == {
+        "unknown: unreachable",
+        "llama3.3:70b: not verified",  # nobody has seen that it is over
+    }
+
+
 def test_model_verdicts_and_speeds_are_kept(cron: Callable[[int], Cron]) -> None:
     runs = cron(1)
     for look in range(60):

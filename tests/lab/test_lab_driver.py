@@ -14,6 +14,7 @@ from ongpu.plan import shell
 from ongpu.plan.choice import Choice
 from ongpu.plan.distributions import Install
 from ongpu.plan.distributions.apt import APT
+from ongpu.plan.distributions.base import Wanted
 from ongpu.plan.types import Run
 from ongpu.probe import decode
 from ongpu_lab.lab import Lab
@@ -44,12 +45,20 @@ def install(host: Host, lab: Lab, branch: str, flavour: Choice = "open") -> tupl
     write(host, APT_KEYRING, (lab.dir / "nvidia-key.asc").read_text())
     code, said = step(host, APT.refresh(url, kernel_package, branch, own=True))
     assert code == 0, said
-    for file in (APT.source(url), APT.pin(branch)):
+    for file in (APT.source(url, branch), APT.pin(branch)):
         write(host, file.path, file.content)
     listing = host.out("dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\\n' | awk '$3 ~ /^5[0-9][0-9][.]/'")
     present = {line.split()[1]: line.split()[2] for line in listing.splitlines() if line.startswith(("ii", "hi"))}
     names = {"nvidia-driver-cuda", kernel_package, *present}
-    what = Install(exact=dict.fromkeys(names, f"{branch}*"), version=branch, old=present, broken=(), hold=True)
+    seen = snapshot(host)
+    assert isinstance(seen.system, Known)
+    assert isinstance(seen.packages, Known)
+    wanted = Wanted(
+        system=seen.system.value, packages=seen.packages.value, source="nvidia", branch=branch, flavour=flavour
+    )
+    what = Install(
+        wanted=wanted, exact=dict.fromkeys(names, f"{branch}*"), version=branch, old=present, broken=(), hold=True
+    )
     return step(host, APT.install(what))
 
 

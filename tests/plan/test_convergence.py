@@ -187,6 +187,13 @@ def test_every_host_ends_as_declared_or_with_a_reason(
     _ends(host, declared, allowed)
 
 
+def test_a_missing_program_does_not_stop_an_exchange_of_the_driver() -> None:
+    host = configured_host()
+    host.binary = None
+    host.kept.clear()
+    _ends(host, spec(driver={"branch": "590"}), Limits())
+
+
 @settings(max_examples=120, deadline=None)
 @given(host=hosts, declared=specs, allowed=limits)
 def test_the_same_input_gives_the_same_plan(host: World, declared: HostSpec, allowed: Limits) -> None:

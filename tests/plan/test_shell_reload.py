@@ -219,6 +219,13 @@ def test_a_unit_that_does_not_start_again_is_named_and_hinders_no_other(host: Be
     assert active(host) == {OLLAMA}
 
 
+def test_an_ollama_that_does_not_start_again_is_left_to_the_restart(host: Bench) -> None:
+    """Its program may be gone, and be installed by the same run."""
+    (host.place / "lame" / OLLAMA).touch()
+    assert host.run(exchange(host.place)).code == 0
+    assert active(host) == {DAEMON}
+
+
 def test_a_unit_that_does_not_stop_changes_nothing(host: Bench) -> None:
     (host.place / "stuck").touch()
     said = host.run(exchange(host.place))

@@ -604,7 +604,7 @@ class World:
             done = self._installs_and_builds(value) if value["INSTALL"] else True
             self._load()
             self._settle()
-        if running:
+        if running and self.binary:  # without its program it does not start, which is the restart's business
             self._start()
         if self.holds or not done:
             raise Killed

@@ -84,7 +84,8 @@ class Recorder:
         past = _longer(self._past.get(result.host, ()), Past(verdict=result.verdict, since=now, until=now))
         return replace(
             result,
-            alerts=tuple(row.shown() for row in rows if not row.ended_at),
+            # Without debounce the exit code is that of this look alone, also where it could not see much.
+            alerts=tuple(row.shown() for row in rows if not row.ended_at and (self.looks > 1 or row.last_seen == now)),
             past=past[-_PIECES:],
             last_read_at=now if result.facts else self._reads.get(result.host, ""),
         )

@@ -32,8 +32,8 @@ start_units() {
   for unit in $reverse; do
     noted | grep -qxF "$unit" || continue
     systemctl reset-failed "$unit" 2>/dev/null || :
-    systemctl start "$unit" || lame="$lame $unit"
-    [ "$unit" != "$OLLAMA" ] || late=yes
+    if ! systemctl start "$unit"; then lame="$lame $unit"
+    elif [ "$unit" = "$OLLAMA" ]; then late=yes; fi
   done
   rm -f "$STOPPED"
   # Ollama answers only after it has looked for GPUs.
