@@ -126,7 +126,8 @@ class Lab:
                 if not cgroup.destroy(tree):
                     raise LabError(f"Processes of the lab do not end: see {tree}.")
             cgroup.sweep_hidden(state.lab_id)
-        found = [path for name in ENTRIES if (path := self.dir.root / name).exists() or path.is_symlink()]
+        names = [*ENTRIES, *(f".{name}.new" for name in ENTRIES)]  # killed within state.write_whole
+        found = [path for name in names if (path := self.dir.root / name).exists() or path.is_symlink()]
         for path in sorted(
             found, key=lambda path: path.name == "state.json"
         ):  # the state last: a kill can come anytime

@@ -166,3 +166,9 @@ def test_a_raised_sysctl_is_said_and_put_back(own: Lab, monkeypatch: pytest.Monk
     assert any("raised fs.inotify.max_user_instances" in text for text in said)
     others = any(cgroup.members(tree) for lab_id in cgroup.labs() for tree in cgroup.trees(lab_id))
     assert int(inotify.SYSCTL.read_text()) == (raised if others else int(before)), "the last lab puts it back"
+
+
+def test_down_removes_what_a_kill_left_half_written(tmp_path: Path) -> None:
+    (tmp_path / ".known_hosts.new").write_text("lab1 ssh-ed25519")
+    assert Lab(tmp_path, say=print).down()
+    assert not (tmp_path / ".known_hosts.new").exists()
