@@ -133,8 +133,8 @@ def test_what_makes_it_worse_is_put_back_and_both_states_are_told(
 ) -> None:
     ollama.serves("now", model("a:1"))
     ollama.serves("old", model("a:1"))
-    models = after.pop("models", (model("a:1"),))
-    ollama.serves("new", *models, **after)
+    rest = {name: value for name, value in after.items() if name != "models"}
+    ollama.serves("new", *after.get("models", (model("a:1"),)), **rest)
     reason = ollama.restarted()
     assert reason.startswith(f"ollama.service is not healthy after its restart: {says}")
     assert "(before: ollama 0.32.15 with 1 of 1 GPUs, a:1 on the GPU)" in reason
