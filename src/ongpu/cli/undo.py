@@ -12,7 +12,15 @@ from pathlib import Path
 
 import click
 
-from ongpu.cli._options import finish, fleet_options, gather, options, parse_outs
+from ongpu.cli._options import (
+    finish,
+    fleet_options,
+    gather,
+    history_directory,
+    history_option,
+    options,
+    parse_outs,
+)
 from ongpu.errors import ConfigError, NotConfirmed
 from ongpu.host.result import FleetResult
 from ongpu.host.run_record import NAME
@@ -24,7 +32,7 @@ SECONDS = 7200  # of one host: a driver's packages may have to be put back; each
 @fleet_options
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry", is_flag=True, help="Only show what would be put back.")
-@click.option("--history", type=click.Path(path_type=Path), help="Where the lock is; default: beside the inventory.")
+@history_option
 def command(
     hosts: tuple[str, ...],
     inventory: str,
@@ -44,8 +52,7 @@ def command(
     from ongpu.fleet.lock import controller_lock
     from ongpu.fleet.undo import undo_fleet
 
-    place = history or Path(inventory).resolve().parent / "history"
-    with controller_lock(place / "apply.lock"):
+    with controller_lock(history_directory(history, inventory) / "apply.lock"):
         foreseen = gather("undo", undo_fleet(chosen, run), progress=False)
         due = {host.host: host.facts["run"] for host in foreseen.hosts if any(c.kind == "change" for c in host.changes)}
         if dry or not due:
