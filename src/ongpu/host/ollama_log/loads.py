@@ -8,6 +8,7 @@ single line of them proves anything.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from ongpu.host.ollama_log import classic, llama_server
 from ongpu.host.ollama_log.draft import Draft
@@ -17,6 +18,11 @@ from ongpu.host.ollama_log.types import Load, Record
 
 def loads(lines: Iterable[str]) -> tuple[Load, ...]:
     """Every load in the lines, oldest first, the failed and the unfinished ones too."""
+    return _loads(tuple(lines))
+
+
+@lru_cache(maxsize=8)  # each model's proof, the memory's split and the rules ask about one host's lines
+def _loads(lines: tuple[str, ...]) -> tuple[Load, ...]:
     reader = _Reader()
     for line in lines:
         text = clean(line)
