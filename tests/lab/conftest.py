@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -33,16 +34,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left]
 
 
-@pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+@contextmanager
+def booted(name: str, factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab of this layout, gone at the end; with ONGPU_LAB_DIR that one, which stays."""
     kept = os.environ.get("ONGPU_LAB_DIR")
-    one = Lab(kept or tmp_path_factory.mktemp("lab") / "dir", say=lambda text: print(f"lab: {text}", file=sys.stderr))
+    one = Lab(kept or factory.mktemp("lab") / "dir", say=lambda text: print(f"lab: {text}", file=sys.stderr))
     try:
-        one.up(layout.load("default"))
+        one.up(layout.load(name))
         yield one
     finally:
         if not kept:
             one.down()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with booted("default", tmp_path_factory) as one:
+        yield one
 
 
 @pytest.fixture

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ongpu_lab import layout
 from ongpu_lab.lab import Lab
 from tests.lab import rpms
+from tests.lab.conftest import booted
 from tests.lab.fleets import SMALL, Controller, fleet
 from tests.lab.machines import Host
 
@@ -24,14 +22,8 @@ On = Callable[..., Controller]
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """One host that passes for Rocky Linux 9."""
-    kept = os.environ.get("ONGPU_LAB_DIR")
-    one = Lab(kept or tmp_path_factory.mktemp("lab") / "dir", say=lambda text: print(f"lab: {text}", file=sys.stderr))
-    try:
-        one.up(layout.load("rpm"))
+    with booted("rpm", tmp_path_factory) as one:
         yield one
-    finally:
-        if not kept:
-            one.down()
 
 
 @pytest.fixture(scope="module")

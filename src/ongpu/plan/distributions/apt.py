@@ -8,7 +8,7 @@ from ongpu.host.paths import APT_KEYRING, APT_PIN, APT_SOURCE
 from ongpu.host.system import System
 from ongpu.plan import shell
 from ongpu.plan.distributions import debian, keys, nvidia
-from ongpu.plan.distributions.base import DefaultRepository, Install, OwnFile, PackageSet, Wanted
+from ongpu.plan.distributions.base import DefaultRepository, Install, OwnFile, PackageSet, Wanted, packages_with
 from ongpu.plan.render import render
 from ongpu.plan.types import Run
 
@@ -63,10 +63,7 @@ class Apt:
         return debian.packages(wanted)
 
     def tools(self, names: Sequence[str]) -> tuple[str, ...]:
-        packages = [_PACKAGE_OF.get(name, name) for name in names]
-        if "curl" in names:
-            packages.append("ca-certificates")
-        return tuple(sorted(set(packages)))
+        return packages_with(names, _PACKAGE_OF)
 
     def install_tools(self, packages: Sequence[str]) -> Run:
         return shell.run(f"install {', '.join(packages)}", "apt", "prerequisites", PACKAGES=" ".join(packages))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -73,6 +73,13 @@ class Install:
     remove: Sequence[str] = ()
     also: Sequence[str] = ()
     uninstaller: str = ""
+
+
+def packages_with(commands: Sequence[str], named: Mapping[str, str]) -> tuple[str, ...]:
+    """Packages that hold these commands; `named`: those whose package has another name. curl is of no use without the
+    certificates of the authorities."""
+    packages = {named.get(name, name) for name in commands}
+    return tuple(sorted(packages | ({"ca-certificates"} if "curl" in commands else set())))
 
 
 class Distribution(Protocol):

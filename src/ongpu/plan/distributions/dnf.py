@@ -13,7 +13,7 @@ from ongpu.host.system import System
 from ongpu.plan import shell
 from ongpu.plan.choice.branches import major
 from ongpu.plan.distributions import keys, nvidia, redhat
-from ongpu.plan.distributions.base import DefaultRepository, Install, OwnFile, PackageSet, Wanted
+from ongpu.plan.distributions.base import DefaultRepository, Install, OwnFile, PackageSet, Wanted, packages_with
 from ongpu.plan.render import render
 from ongpu.plan.types import Run
 
@@ -50,7 +50,7 @@ class Dnf:
         return redhat.packages(wanted)
 
     def tools(self, names: Sequence[str]) -> tuple[str, ...]:
-        return rpm_tools(names)
+        return packages_with(names, _PACKAGE_OF)
 
     def install_tools(self, packages: Sequence[str]) -> Run:
         return shell.run(f"install {', '.join(packages)}", "dnf", "dnf-tools", PACKAGES=" ".join(packages))
@@ -115,13 +115,6 @@ def other_branches(branch: str) -> tuple[str, ...]:
     """
     number = str(major(branch))
     return tuple(f"*-3:{number[:at]}[!{digit}]*" for at, digit in enumerate(number))
-
-
-def rpm_tools(names: Sequence[str]) -> tuple[str, ...]:
-    packages = [_PACKAGE_OF.get(name, name) for name in names]
-    if "curl" in names:
-        packages.append("ca-certificates")
-    return tuple(sorted(set(packages)))
 
 
 def _exact(versions: dict[str, str]) -> str:
