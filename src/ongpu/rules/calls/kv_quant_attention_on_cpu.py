@@ -16,8 +16,9 @@ from ongpu.rules.facts import settings
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
 _TYPE = words(r"--(?:kv-cache-type|cache-type-[kv])[ =]\"?(q\d_\d)", r"type_[kv] = '?(q\d_\d)")
+_TOLD = words(r"KV[_ ]?CACHE[_ ]?TYPE\b[\"'`]?(?: |:|=|to|is|at){1,6}[\"'`]?q\d_\d")
 _SLOW = words(
-    r"^eval rate: +\d+\.\d+ tokens/s", r"prompt eval rate: +\d", r"\b(?:very |much |extremely |\d+x )?slow(?:er|ly)?\b", r"(?:high|100 ?%|all) CPU", r"graph splits = (?:[5-9]|\d{2,})",
+    r"^eval rate: +\d+\.\d+ tokens/s", r"prompt eval rate: +\d", r"\b(?:very |much |extremely |\d+x )?slow(?:er|ly)?\b", r"(?:high|100 ?%|all) CPU", r"\bCPU\b[^\n.]{0,20} (?:9\d|100) ?%", r"graph splits = (?:[5-9]|\d{2,})",
     r"\btok\w{0,6} ?(?:per second|/ ?s)[^\n]{0,80}\bq[48]_0", r"\bq[48]_0[^\n]{0,60}\btok\w{0,6} ?(?:per second|/ ?s)",
     r"\b\d{3,5}(?:\.\d)? +\d{1,2}\.\d +[\d:.]+ +ollama", r"CPU (?:usage|load|utili[sz]ation)",
 )  # fmt: skip
@@ -25,7 +26,9 @@ _SLOW = words(
 
 def check(seen: Evidence) -> Hit | None:
     setting = settings.environment(seen).get("OLLAMA_KV_CACHE_TYPE")
-    quantised = setting.line if setting and setting.value.lower().startswith("q") else seen.find(_TYPE)
+    quantised = (
+        setting.line if setting and setting.value.lower().startswith("q") else seen.find(_TYPE) or seen.told(_TOLD)
+    )
     slow = seen.told(_SLOW)
     if quantised is None or slow is None:
         return None

@@ -16,6 +16,8 @@ from ongpu.rules.evidence import Evidence
 from ongpu.rules.facts import placement, settings
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
+_FEW = 8  # layers; no model has so few
+
 
 def check(seen: Evidence) -> Hit | None:
     asked = [(count, line) for count, line in settings.layers_asked(seen) if count >= 0]
@@ -31,6 +33,8 @@ def check(seen: Evidence) -> Hit | None:
         return proven(f"num_gpu is {count}: of {whole} layers only so many go to the GPU", line, symptom)
     if not whole and symptom and count < 100:
         return likely(f"num_gpu is {count}: only so many layers go to the GPU", line, symptom)
+    if not whole and count <= _FEW and line.kind in ("prose", "text", "call"):
+        return likely(f"num_gpu is {count}: only so many layers go to the GPU", line)
     return None
 
 

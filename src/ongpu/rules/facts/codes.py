@@ -57,9 +57,14 @@ def _cuda_codes(seen: Evidence) -> dict[int, Line]:
         if code:
             found.setdefault(code, hit.line)
     for code, pattern in _CUDA_WORDS.items():
-        if line := seen.find(pattern):
+        if line := _said(seen, pattern):
             found.setdefault(code, line)
     return found
+
+
+def _said(seen: Evidence, pattern: re.Pattern[str]) -> Line | None:
+    """By a program, else as somebody quotes it."""
+    return seen.find(pattern) or (seen.told(pattern) if "prose" in seen.kinds else None)
 
 
 def nvml_codes(seen: Evidence) -> dict[int, Line]:
@@ -72,7 +77,7 @@ def _nvml_codes(seen: Evidence) -> dict[int, Line]:
     for hit in seen.all(_NVML_NUMBER):
         found.setdefault(int(next(group for group in hit.match.groups() if group)), hit.line)
     for code, pattern in _NVML_WORDS.items():
-        if line := seen.find(pattern):
+        if line := _said(seen, pattern):
             found.setdefault(code, line)
     return found
 

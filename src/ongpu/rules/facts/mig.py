@@ -9,7 +9,7 @@ from ongpu.rules.facts import query
 
 # |                                         |                        |              Enabled |
 _ENABLED = words(
-    r"^\|[ ]{20,}\|[^|\n]*\|[ ]+Enabled\*? +\|",
+    r"^\|[ ]+\|[^|\n]*\|[ ]+Enabled\*? +\|",
     r"MIG Mode\s+Current +: Enabled",
     r"\bMIG M\. ?(?:is )?Enabled",
     "MIG mode (?:is )?(?:on|enabled)",

@@ -26,7 +26,8 @@ _SNAP = words(
 )
 _SLEPT = words(
     r"\b(?:suspend(?:ed|ing)?|hibernat\w+|resum(?:e|ed|ing) from|after resume|sleep mode|(?:put|went) to sleep|wak(?:e|ing|es) up|wake from)\b",
-    r"PM: suspend (?:entry|exit)", "after (?:sleep|standby|resume|waking|wake)", "systemd-(?:suspend|sleep|hibernate)",
+    r"\b(?:after|from|since|out of) (?:a |the |its )?(?:sleep|standby|stand-by|resum\w+|waking|wake|hibernat\w+)\b", r"\bwoken? up\b", r"\b(?:sleeps|slept|asleep)\b",
+    r"\b(?:clos|open)(?:e|ed|ing) the (?:laptop(?:'s)? )?lid\b", r"PM: suspend (?:entry|exit)", r"PM: hibernation:", "systemd-(?:suspend|sleep|hibernate)",
 )  # fmt: skip
 _AMD = words(r"library=rocm", "AMD/ATI", r"\bRadeon\b", "amdgpu", r"\bROCm\d\b")
 

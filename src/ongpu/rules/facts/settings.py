@@ -33,7 +33,10 @@ _LAYERS_ASKED = words(
     r"(?<= )-ngl (-?\d{1,4})", r"LLAMA_ARG_N_GPU_LAYERS=(-?\d{1,4})",
 )  # fmt: skip
 # I was setting the num_gpu (Ollama) parameter in Open WebUI to 2
-_LAYERS_TOLD = words(r"\bset\w*\b[^\n.]{0,30}\bnum_gpu\b[^\n.]{0,60}\b(?:to|as|=) (\d{1,4})\b")
+_LAYERS_TOLD = words(
+    r"\bset\w*\b[^\n.]{0,30}\bnum_gpu\b[^\n.]{0,60}\b(?:to|as|=) (\d{1,4})\b",
+    r"\bnum_gpu\b[^\n.]{0,60}\b(?:default\w*|is|was|set|stood|at)(?: set)?(?: to| at| as)? (\d{1,4})\b",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ def parallel(seen: Evidence) -> tuple[int, Line] | None:
 def layers_asked(seen: Evidence) -> list[tuple[int, Line]]:
     """Every number of GPU layers that somebody asked for; -1 is Ollama's own choice."""
     told = [
-        (int(hit.match[1]), hit.line)
+        (int(hit.match[1] or hit.match[2]), hit.line)
         for hit in seen.everywhere(_LAYERS_TOLD)
         if hit.line.kind in ("prose", "text", "call")
     ]

@@ -39,7 +39,7 @@ def check(seen: Evidence) -> Hit | None:
     if (
         value < _FLOOR
         and newest < _FLOOR
-        and (kernels or placement.no_gpu(seen) or line.kind in ("log", "smi", "system"))
+        and (kernels or placement.no_gpu(seen) or line.kind in ("log", "smi", "system", "prose", "text"))
     ):
         return likely(f"the GPU's compute capability {value} is below {_FLOOR}", line, kernels)
     if _FLOOR <= value < _NARROW and kernels:

@@ -22,7 +22,7 @@ _FILTERED = words(r"filtering device which didn't fully initialize(?![^\n]{0,300
 
 def check(seen: Evidence) -> Hit | None:
     line = seen.find(_FILTERED)
-    if line is None or mig.instance(seen):
+    if line is None or mig.instance(seen) or mig.enabled(seen):
         return None
     nothing = placement.none_found(seen)
     make = likely if nothing else possible  # cuda_v12 may fail where cuda_v13 works

@@ -16,7 +16,7 @@ from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.rule import Hit, Rule, proven
 
 _MIXED = words(
-    r"undefined symbol: (?:ggml|llama|gguf)_\w+", r"Warning: client version is", r"libggml[\w.-]*\.so[^\n]{0,60}(?:version|symbol)[^\n]{0,30}(?:not defined|mismatch|not found)",
+    r"undefined symbol: (?:ggml|llama|gguf)_\w+", r"ollama version is (\d[\w.-]*)\s+Warning: client version is (?!\1$)", r"libggml[\w.-]*\.so[^\n]{0,60}(?:version|symbol)[^\n]{0,30}(?:not defined|mismatch|not found)",
     r"symbol lookup error: [^\n]{0,120}(?:ggml|ollama|llama)",
 )  # fmt: skip
 
@@ -36,7 +36,7 @@ RULE = Rule(
     repair=always(Reinstall(), Restart()),
     fires=(
         "failed to load /usr/lib/ollama/libggml-cuda.so: undefined symbol: ggml_backend_cuda_reg",
-        "Warning: client version is 0.5.7",
+        "ollama version is 0.5.12\nWarning: client version is 0.5.7",
     ),
     quiet=("load_backend: loaded CUDA backend from /usr/local/lib/ollama/cuda_v12/libggml-cuda.so",),
     unknown=("llama3:latest 365c0bd3c000 5.4 GB 100% GPU Forever",),

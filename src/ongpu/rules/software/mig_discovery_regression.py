@@ -22,6 +22,8 @@ def check(seen: Evidence) -> Hit | None:
     instance, filtered = mig.instance(seen), seen.find(_FILTERED)
     if instance and filtered:
         return proven("Ollama filters the MIG instance out in its validation pass", filtered, instance)
+    if filtered and (enabled := mig.enabled(seen)) and not mig.none(seen):
+        return proven("Ollama filters a GPU in MIG mode out in its validation pass", filtered, enabled)
     if instance and (nothing := placement.no_gpu(seen)):
         return likely("there is a MIG instance and Ollama found no GPU", nothing, instance)
     return None

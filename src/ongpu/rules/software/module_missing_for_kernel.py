@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from ongpu.rules.action import DRIVER, always
 from ongpu.rules.evidence import Evidence, words
+from ongpu.rules.facts import codes
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
 _SAID = words(
@@ -23,21 +24,38 @@ _SAID = words(
     r"Building (?:module|initial module)[^\n]{0,80}nvidia[^\n]{0,80}fail", "ERROR: (?:Unable to find|modpost)[^\n]{0,60}(?:kernel source|GPL-incompatible)",
     r"dkms[^\n]{0,40}nvidia[^\n]{0,120}(?:error|failed|exit code)", "no NVIDIA (?:kernel )?module for (?:the running kernel|kernel)",
     r"[Mm]odule build for kernel[^\n]{0,80}was skipped", r"/nvidia/[^\n]{0,120}\] Error \d", r"unable to (?:load|find)[^\n]{0,30}nvidia\.ko", "disagrees about version of symbol",
+    r"(?:module|Module)(?: was)? not found: '?nvidia", r"dkms (?:install|build)[^\n]{0,60}nvidia[^\n]{0,80}(?:exited|failed|FAILED)", r"DKMS module '?nvidia[^\n]{0,60}fail",
+    r"nvidia[^\n]{0,60}kernel-headers package not installed",
 )  # fmt: skip
-_RUNNING = words(r"^(?:\$ ?uname -r\s+)?(\d{1,2}\.\d{1,3}\.\d{1,3}-[\w.+-]{1,60})$")
-_BUILT = words(r"/lib/modules/([^/\s]{3,80})/[^\n]{0,120}nvidia[\w-]*\.ko")
+# 6.8.0-45-generic     Linux gpu01 6.8.0-45-generic #45-Ubuntu SMP …
+_RUNNING = words(
+    r"^(?:\$ ?uname -r\s+)?(\d{1,2}\.\d{1,3}\.\d{1,3}-[\w.+-]{1,60})$",
+    r"^Linux \S{1,80} (\d{1,2}\.\d{1,3}\S{1,60}) #\d",
+)
+# /lib/modules/6.8.0-40-generic/updates/dkms/nvidia.ko      nvidia/550.90.07, 6.8.0-40-generic, x86_64: installed
+_BUILT = words(
+    r"/lib/modules/([^/\s]{3,80})/[^\n]{0,120}nvidia[\w-]*\.ko",
+    r"^nvidia[\w-]{0,20}(?:, |/)\d[\d.]{2,20}, ([^,\s]{3,80}), \w{3,10}: installed",
+)
+_OF_KERNEL = words(
+    r"\b(?:works?|worked|fine|boots?)\b[^\n]{0,60}\b(?:kernel|linux-\w+)\b", r"\bkernel (?:was |got )?(?:updat|upgrad)\w+", r"\b(?:updat|upgrad|new)\w*[^\n]{0,30}\bkernel\b",
+    r"\bDKMS\b[^\n]{0,60}\b(?:missing|reinstall\w*|rebuil\w+|not built)\b", r"\b(?:reinstall|rebuil)\w*[^\n]{0,40}\bDKMS\b",
+)  # fmt: skip
 
 
 def check(seen: Evidence) -> Hit | None:
     running = seen.match(_RUNNING)
-    kernel = f" {running.match[1]}" if running else ""
+    kernel = f" {running.match[1] or running.match[2]}" if running else ""
     if line := seen.find(_SAID):
         return proven(f"there is no NVIDIA kernel module for the running kernel{kernel}", line)
-    built = {hit.match[1]: hit.line for hit in seen.all(_BUILT)}
-    if running and built and running.match[1] not in built:
+    built = {hit.match[1] or hit.match[2]: hit.line for hit in seen.all(_BUILT)}
+    if running and built and kernel.strip() not in built:
         return likely(
             f"the NVIDIA module is built for {', '.join(built)}, not for{kernel}", running.line, *built.values()
         )
+    silent, told = codes.nvml_codes(seen).get(9), seen.told(_OF_KERNEL)
+    if silent and told and told.kind in ("prose", "text", "system"):
+        return likely("the driver does not run with this kernel: its module is not built for it", silent, told)
     return None
 
 
@@ -54,6 +72,8 @@ RULE = Rule(
         "modprobe: FATAL: Module nvidia not found in directory /lib/modules/6.8.0-45-generic",
         "Error! Bad return status for module build on kernel: 7.1.3-4-amd64 (x86_64)",
         "nvidia/580.95.05: added",
+        "==> ERROR: module not found: 'nvidia_uvm'",
+        "Linux gpu01 6.8.0-45-generic #45-Ubuntu SMP x86_64\nnvidia/550.90.07, 6.8.0-40-generic, x86_64: installed",
         "Error! Your kernel headers for kernel 6.1.0-25-amd64 cannot be found at /lib/modules/6.1.0-25-amd64/build",
     ),
     quiet=("nvidia/580.95.05, 6.8.0-45-generic, x86_64: installed",),

@@ -13,12 +13,21 @@ from __future__ import annotations
 
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import gpus
-from ongpu.rules.rule import Hit, Rule, possible, proven
+from ongpu.rules.rule import Hit, Rule, likely, possible, proven
 
 _UNLICENSED = words(
     r"License Status *: *Unlicensed", r"License Status *: *(?:Restricted|Expired)", r"\bUnlicensed \((?:Un)?restricted\)",
     r"nvidia-gridd[^\n]{0,120}(?:failed to acquire|unlicensed|expired|not (?:acquired|licensed)|license[^\n]{0,20}(?:fail|error))",
     "Failed to acquire(?:/renew)? (?:a )?license", "valid (?:GRID|vGPU) license not found", r"nvidia-gridd[^\n]{0,120}license server unavailable", "(?:vGPU|GRID)[^\n]{0,60}(?:unlicensed|no licen[cs]e)",
+)  # fmt: skip
+# vGPUs are throttled after 20 minutes; nvidia-smi -q is then seldom at hand, and people tell what they found.
+_TOLD = words(
+    r"\bvGPU\b(?! Software)[^\n]{0,120}\b(?:un)?licen[cs]",
+    r"\blicen[cs]\w*[^\n]{0,80}\b(?:vGPU|GRID)\b",
+    r"\bGRID\b[^\n]{0,80}\blicen[cs]",
+)
+_SLOW = words(
+    r"timed out waiting for (?:llama runner|llama-server)", r"\b(?:slow(?:s|ed|er|ly)?|crawl|hangs?|stuck|throttl\w+|per token|degrad\w+)\b",
 )  # fmt: skip
 _LICENSED = words(r"License Status *: *Licensed")
 _PROFILE = words(r"\w-\d{1,3}[QCB]$", r"^GRID \w")
@@ -31,7 +40,11 @@ def check(seen: Evidence) -> Hit | None:
         return None
     for name, line in gpus.names(seen):
         if _PROFILE.search(name):
-            return possible(f"{name} is a virtual GPU: without a licence it is slowed down", line)
+            slow = seen.told(_SLOW)
+            make = likely if slow else possible
+            return make(f"{name} is a virtual GPU: without a licence it is slowed down", line, slow)
+    if (told := seen.told(_TOLD)) and told.kind in ("prose", "text"):
+        return likely("the virtual GPU may have no licence and is then slowed down", told)
     return None
 
 
@@ -41,6 +54,7 @@ RULE = Rule(
     severity="warning",
     check=check,
     needs=("smi",),
+    explains=("load-timeout", "hidden-cpu-work"),
     fires=(
         "        License Status                    : Unlicensed (Unrestricted)",
         "nvidia-gridd[812]: Failed to acquire license from license.example:443",
