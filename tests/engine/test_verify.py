@@ -43,7 +43,7 @@ class Proving(World):
 def proving(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Proving:
     made = Proving(tmp_path)
     made.plans = lambda name, place: Plan()
-    monkeypatch.setattr(proof, "load_script", lambda spec, before, load: LOOKED)
+    monkeypatch.setattr(proof, "load_script", lambda spec, before, load, turn: LOOKED)
     monkeypatch.setattr(proof, "script", lambda: "")
     return made
 

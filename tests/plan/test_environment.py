@@ -110,3 +110,24 @@ def test_secrets_are_masked_in_what_is_shown_and_written_for_root_only() -> None
     assert "geheim" not in shown
     assert "anders" not in shown
     assert host.files[paths.DROP_IN][1] == "0600"
+
+
+def test_as_many_models_stay_loaded_as_are_declared() -> None:
+    """Ollama's own limit is three for each GPU. With those of the builder, one model more."""
+    three = {name: {"context": 4096} for name in "ab"}
+    assert "OLLAMA_MAX_LOADED_MODELS" not in declared(models=three)
+    five = {name: {"context": 4096} for name in "abcd"}
+    assert declared(models=five)["OLLAMA_MAX_LOADED_MODELS"] == "5"
+    assert "OLLAMA_MAX_LOADED_MODELS" not in declared(models=five, expect={"gpus": 2})
+    own = declared(models=five, ollama={"env": {"OLLAMA_MAX_LOADED_MODELS": 9}})
+    assert own["OLLAMA_MAX_LOADED_MODELS"] == "9"
+
+
+def test_fewer_loaded_models_than_declared_ones_are_told_with_what_to_do() -> None:
+    models = {name: {"context": 4096} for name in "ab"}
+    plan = planned(blank_host(), spec(models=models, ollama={"env": {"OLLAMA_MAX_LOADED_MODELS": 1}}))
+    (change,) = plan.of("override").changes
+    assert "OLLAMA_MAX_LOADED_MODELS is 1, so 1 of the 3 declared models stays loaded" in change.summary
+    assert "raise it to 3" in change.summary
+    plan = planned(blank_host(), spec(models=models, ollama={"env": {"OLLAMA_MAX_LOADED_MODELS": 3}}))
+    assert "MAX_LOADED" not in plan.of("override").changes[0].summary

@@ -65,6 +65,7 @@ def _one(output: Output, number: int) -> Asked:
     found = _FROM.search(shown.text)
     facts: dict[str, Any] = {"blob": names.blob(found[1]) if found else "", "shape": shape(shown.text)}
     facts |= _runner(output[f"runner:{number}"])
+    facts["expires"] = _expires(output[f"expires:{number}"])
     decision = output[f"decision:{number}"]
     word, _, rest = decision.text.strip().partition(" ")
     if not decision.ok:
@@ -92,6 +93,12 @@ def _runner(part: Part) -> dict[str, Any]:
     line = part.lines[0][:300] if part.lines else ""
     word = line.partition(" ")[0]
     return {"runner": word, "runner_line": line} if word in ("answers", "silent", "gone") else {}
+
+
+def _expires(part: Part) -> str:
+    # 2026-11-24T15:34:02.412345678+01:00
+    line = part.lines[0].strip() if part.lines else ""
+    return line if re.fullmatch(r"[0-9TZ:.+-]{10,40}", line) else ""
 
 
 def _answered(output: Output, number: int, success: Outcome, facts: dict[str, Any]) -> Asked:

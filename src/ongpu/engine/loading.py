@@ -11,13 +11,15 @@ What it does on a host, all bounded in time:
                        for the proof stays for the service's own keep_alive: unloading it would throw away what the
                        operator is about to use.
 A model that is not resident is loaded only if nothing resident is evicted for it, by Ollama's own rule as far as it can
-be foreseen (server/sched.go, llm/llama_server.go of 0.33; each doubt counts against loading).
+be foreseen (server/sched.go, llm/llama_server.go of 0.33; each doubt counts against loading). What an earlier turn of
+the same proof has loaded is unloaded for it, unless its expiry has moved since: then somebody uses it.
 """
 
 from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ongpu.host.reading import Known
@@ -115,11 +117,26 @@ evicts() {{
   why="it needs about $((need >> 20)) MiB, $((room * {_SHARE} / 100)) MiB are usable"
   [ $((need >> 20)) -gt $((room * {_SHARE} / 100)) ]
 }}
-held() {{ printf '%s' "$ps" | tr '{{' '\n' | awk -v key="$key" '
+listing() {{ printf '%s' "$ps" | tr '{{' '\n' | awk -v key="$1" -v field="$2" '
   /"name": *"/ {{ name = $0; sub(/.*"name": *"/, "", name); sub(/".*/, "", name); on = (tolower(name) == key) }}
-  on && /"context_length": *[0-9]/ {{
-    text = $0; sub(/.*"context_length": */, "", text); sub(/[^0-9].*/, "", text); print text; exit
+  on && $0 ~ "\"" field "\": *[\"0-9]" {{
+    text = $0; sub(".*\"" field "\": *\"?", "", text); sub(/["}},].*/, "", text); print text; exit
   }}'; }}
+release() {{
+  freed=1
+  while read -r one expires; do
+    [ -n "$one" ] && [ "$(listing "$one" expires_at)" = "$expires" ] || continue
+    post "$URL/api/generate" "{{\"model\":\"$one\",\"keep_alive\":0}}" 15 >/dev/null 2>&1 </dev/null
+    for time in 1 2 3 4 5 6 7 8 9 10; do
+      ps=$(http "$URL/api/ps" 10 2>&1 </dev/null)
+      residents | tr 'A-Z' 'a-z' | grep -qxF -- "$one" || {{ freed=0; break; }}
+      sleep 1
+    done
+  done <<END
+$OURS
+END
+  return "$freed"
+}}
 runner() {{
   blob=$(printf '%s\n' "$facts" | sed -n 's/.*\(sha256[-:][0-9a-f]\{{1,\}}\).*/\1/p' | head -n 1)
   [ -n "$blob" ] && [ "$PID" != 0 ] || return 1
@@ -155,7 +172,7 @@ model() {{
   if [ "$LOAD" = 0 ]; then decide "$state"; return; fi
   case $found in gone* | silent*) decide "$state"; return ;; esac
   if [ "$state" = resident ]; then
-    own=$(held)
+    own=$(listing "$key" context_length)
     if [ -z "$own" ]; then decide "$state" unasked; return; fi
     run=${{again%%{_CONTEXT}*}}$own${{again#*{_CONTEXT}}}
     embed=${{embed_again%%{_CONTEXT}*}}$own${{embed_again#*{_CONTEXT}}}
@@ -164,7 +181,7 @@ model() {{
   if [ "$state" = missing ]; then
     # Ollama keeps one runner for each file: it would end the one that has these weights under another name.
     if runner && [ -n "$pid" ]; then decide evicts "the same weights under another name (process $pid)"; return; fi
-    if evicts "$file"; then decide evicts "$others: $why"; return; fi
+    if evicts "$file" && {{ ! release || evicts "$file"; }}; then decide evicts "$others: $why"; return; fi
   fi
   left=$((END - $(date +%s)))
   if [ "$left" -lt "$LEAST" ]; then decide late; return; fi
@@ -180,6 +197,8 @@ model() {{
     path=embed; body=$(post "$URL/api/embed" "$embed" "$left" 2>&1); rc=$? ;;
   esac
   p "$path:$number" said
+  [ "$state" = missing ] || return 0
+  ps=$(http "$URL/api/ps" 10 2>&1) && p "expires:$number" listing "$key" expires_at
 }}
 """
 
@@ -202,11 +221,14 @@ class Setting:
     most: int
 
 
-def text(wanted: tuple[Wanted, ...], setting: Setting, load: bool) -> str:
-    """The whole script as POSIX sh. Another script may follow it: it ends in a subshell of its own."""
+def text(wanted: tuple[Wanted, ...], setting: Setting, load: bool, ours: Mapping[str, str] | None = None) -> str:
+    """The whole script as POSIX sh. Another script may follow it: it ends in a subshell of its own.
+
+    `ours`: full name -> expires_at of what an earlier turn has loaded, as /api/ps told it then.
+    """
     section = Section(
         name=NAME,
-        shell=_shell(wanted, setting, load),
+        shell=_shell(wanted, setting, load, ours or {}),
         parse=_keep,
         seconds=SECONDS + 20 if load else ASK_SECONDS,
         max_bytes=2_000_000,
@@ -218,8 +240,10 @@ def _keep(output: Output) -> Known[Output]:
     return Known(output, NAME)
 
 
-def _shell(wanted: tuple[Wanted, ...], setting: Setting, load: bool) -> str:
+def _shell(wanted: tuple[Wanted, ...], setting: Setting, load: bool, ours: Mapping[str, str]) -> str:
+    held = shlex.quote("\n".join(f"{name} {expires}" for name, expires in ours.items()))
     head = f"""
+OURS={held}
 LOAD={int(load)} CONTEXT={setting.context} PARALLEL={max(1, setting.parallel)} MOST={max(1, setting.most)} LEAST={LEAST}
 find_ollama; url_of "$HOST"
 p endpoint printf '%s %s\\n' "$URL" "$PID"

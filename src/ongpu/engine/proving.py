@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ongpu.engine import loading
 from ongpu.engine.asked import asked
+from ongpu.engine.turns import Turn, following
 from ongpu.host.ollama import Model
 from ongpu.host.reading import Known, value_or_none
 from ongpu.host.result import ModelResult
@@ -42,23 +43,41 @@ def _contexts(model: ModelSpec, largest: int) -> tuple[int, ...]:
     return (model.context,) if model.from_ else tuple(dict.fromkeys((model.context, largest)))
 
 
-def load_script(spec: HostSpec, before: HostSnapshot, load: bool) -> str:
-    """POSIX sh that asks Ollama for every declared model, and loads it if `load` and nothing is evicted for it.
+def first_turn(spec: HostSpec) -> Turn:
+    return Turn(declared(spec))
+
+
+def load_script(spec: HostSpec, before: HostSnapshot, load: bool, turn: Turn | None = None) -> str:
+    """POSIX sh that asks Ollama for every declared model (of a turn: for its models), and loads it if `load` and
+    nothing is evicted for it.
 
     `before` tells sizes and settings; what is resident is asked on the host when the script runs. It may be followed
     by another script.
     """
+    turn = turn or first_turn(spec)
     sizes = {names.full(model.name): model.size_bytes for model in _stored(before)}
     wanted = tuple(
-        loading.Wanted(name=model.name, file_bytes=sizes.get(names.full(model.name), 0)) for model in declared(spec)
+        loading.Wanted(name=model.name, file_bytes=sizes.get(names.full(model.name), 0)) for model in turn.models
     )
-    return loading.text(wanted, _setting(before), load)
+    return loading.text(wanted, _setting(before), load, turn.ours)
 
 
 def testimony(models: tuple[Declared, ...], after: HostSnapshot, answer: str) -> tuple[ModelResult, ...]:
     """Each declared model's verdict, from the look after the load script and from that script's own answer."""
     answers = asked(answer, len(models))
     return tuple(judge(case(model, after, told)) for model, told in zip(models, answers, strict=True))
+
+
+def next_turn(turn: Turn, spec: HostSpec, before: HostSnapshot, answer: str) -> Turn | None:
+    """What is left to prove after `turn`, whose load script gave `answer`; None if nothing is, and where all declared
+    models may be loaded side by side: then they must be."""
+    following_turn = following(turn, asked(answer, len(turn.models)))
+    return following_turn if following_turn and most_loaded(before) < len(spec.models) else None
+
+
+def most_loaded(snapshot: HostSnapshot) -> int:
+    """How many models Ollama keeps loaded (server/sched.go: three for each GPU where nothing is set)."""
+    return _setting(snapshot).most
 
 
 def _stored(snapshot: HostSnapshot) -> tuple[Model, ...]:

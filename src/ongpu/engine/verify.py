@@ -14,13 +14,17 @@ from ongpu.engine.answer import divide
 from ongpu.engine.cell import Cell, cell_of, declare, spec_of
 from ongpu.engine.converge import failure
 from ongpu.engine.look import NOT_LOOKED_AT, read, remember, snapshot
-from ongpu.engine.proving import declared, load_script, testimony
+from ongpu.engine.proving import first_turn, load_script, most_loaded, next_turn, testimony
 from ongpu.engine.remote import run_script
+from ongpu.engine.turns import Turn, gave_way
 from ongpu.errors import Exit, OngpuError
+from ongpu.host.model_name import full
 from ongpu.host.result import Finding, ModelResult, Unknown
+from ongpu.host.snapshot import HostSnapshot
 from ongpu.probe.decode import script
 from ongpu.proof.cuda import cuda_objection
 from ongpu.proof.expected import missing_gpus
+from ongpu.spec.model import HostSpec
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -31,22 +35,36 @@ LOAD_SECONDS = 900  # a cold 70B model from a slow disk takes minutes
 
 def prove_now(host: Host, load: bool) -> tuple[ModelResult, ...]:
     """Every declared model's verdict and the expected GPUs, kept in the host's cell. One exec; two to load on
-    a host that was not yet looked at.
+    a host that was not yet looked at; one more for each further turn.
 
     Raises ConfigError when the host has no valid spec.
     """
     cell, spec = cell_of(host), spec_of(host)
-    models = declared(spec)
-    if models:
+    if spec.models:
         before = snapshot(host) if load else NOT_LOOKED_AT  # what may be evicted matters only to a load
-        loading, looking = divide(run_script(host, load_script(spec, before, load) + script(), LOAD_SECONDS))
-        after = read(looking)
-        remember(host, after)
-        cell.models = testimony(models, after, loading.text)
+        found = _turns(host, spec, before, load)
+        cell.models = tuple(found[name] for name in spec.models)
     seen = snapshot(host)
     count = spec.expect.gpus
-    cell.gpus = missing_gpus(count, spec.expect.name, seen) or cuda_objection(count, seen, proven=bool(models))
+    cell.gpus = missing_gpus(count, spec.expect.name, seen) or cuda_objection(count, seen, proven=bool(spec.models))
     return cell.models
+
+
+def _turns(host: Host, spec: HostSpec, before: HostSnapshot, load: bool) -> dict[str, ModelResult]:
+    """By declared name. One exec for each turn."""
+    found: dict[str, ModelResult] = {}
+    turn: Turn | None = first_turn(spec)
+    while turn:
+        loading, looking = divide(run_script(host, load_script(spec, before, load, turn) + script(), LOAD_SECONDS))
+        after = read(looking)
+        remember(host, after)
+        new = {result.name: result for result in testimony(turn.models, after, loading.text)}
+        turn = next_turn(turn, spec, before, loading.text) if load else None
+        if turn:
+            most, count = most_loaded(before), len(spec.models)
+            new = {n: gave_way(one, most, count) if full(n) in turn.ours else one for n, one in new.items()}
+        found |= new
+    return found
 
 
 def verify(load: bool = True, spec: Mapping[str, Any] | None = None) -> Generator[FunctionCommand, None, None]:

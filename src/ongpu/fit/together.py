@@ -39,7 +39,7 @@ class Outlook:
 def outlook(wanted: Sequence[Wanted], target: Target) -> Outlook:
     """Only as many models as OLLAMA_MAX_LOADED_MODELS allows are resident at a time: then any so many of them must fit,
     and the largest are taken. Raises InsufficientFacts for settings that cannot be loaded."""
-    most = number(target.environment, "OLLAMA_MAX_LOADED_MODELS") or len(wanted)
+    most = most_loaded(target)
     largest = sorted(wanted, key=lambda one: -_weight(one, target))[:most]
     placed = _place(largest, target)
     bad = next((number for number, prediction in enumerate(placed) if not prediction.fits), None)
@@ -60,6 +60,11 @@ def outlook(wanted: Sequence[Wanted], target: Target) -> Outlook:
         alone=bad > 0 and _one(largest[bad], target).fits,
         advice=advise(placed[bad], _seen(largest[bad], here), here.occupied, fixed_batch=False),
     )
+
+
+def most_loaded(target: Target) -> int:
+    """How many models Ollama keeps loaded; three for each GPU where nothing is set (server/sched.go)."""
+    return number(target.environment, "OLLAMA_MAX_LOADED_MODELS") or 3 * max(1, len(target.devices))
 
 
 def _place(wanted: Sequence[Wanted], target: Target) -> tuple[Prediction, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from ongpu.host.gpu import Gpu, pci_address
-from ongpu.host.reading import Known, Unreadable
+from ongpu.host.reading import Known, Unreadable, value_or_none
 from ongpu.plan import gpu_settings
 from ongpu.plan.context import Context, Halt, Later, known
 from ongpu.plan.policy import may_restart
@@ -40,6 +40,8 @@ def declared(context: Context) -> dict[str, str]:
     if ollama_variables.numbers(context.spec.ollama.release) >= ollama_variables.SINCE["OLLAMA_VULKAN"]:
         # Vulkan would take a GPU that CUDA refused, and those that CUDA_VISIBLE_DEVICES hides (discover/vulkan.go).
         environment.setdefault("OLLAMA_VULKAN", "0")
+    if (count := _side_by_side(context)) is not None:
+        environment.setdefault("OLLAMA_MAX_LOADED_MODELS", str(count))
     _require_it_works(context, environment)
     return dict(sorted(environment.items()))
 
@@ -74,6 +76,28 @@ def _derived(context: Context) -> dict[str, tuple[str, str]]:
     if (kv := _agreed(models, "kv_cache_type", {m: s.kv_cache_type for m, s in models.items()})) is not None:
         derived["OLLAMA_KV_CACHE_TYPE"] = (kv, "`kv_cache_type` of the models")
     return derived
+
+
+def _side_by_side(context: Context) -> int | None:
+    """The number of declared models where Ollama would keep fewer loaded by itself: three for each GPU (sched.go)."""
+    nvml = value_or_none(context.snapshot.nvml)
+    gpus = value_or_none(nvml.gpus) if nvml else None
+    count = len(gpus) if gpus is not None else context.spec.expect.gpus
+    declared = len(context.spec.models)
+    return declared if declared > 3 * max(1, count or 0) else None
+
+
+def swapped(context: Context) -> str:
+    """What it means that Ollama may keep fewer models loaded than are declared; empty where it may not."""
+    declared = len(context.spec.models)
+    most = str(context.spec.ollama.env.get("OLLAMA_MAX_LOADED_MODELS", "")).strip()
+    if not most.isdecimal() or not 0 < int(most) < declared:
+        return ""
+    return (
+        f"OLLAMA_MAX_LOADED_MODELS is {most}, so {most} of the {declared} declared models stay{'s' * (most == '1')} "
+        "loaded: a request for another one waits for its load and evicts one. They are proven in turn; for all of them "
+        f"side by side, raise it to {declared} or leave it out"
+    )
 
 
 _SMALLEST_DEFAULT = 4096  # Ollama's default below 24 GB of VRAM (server/routes.go); above, it depends on the VRAM

@@ -78,7 +78,8 @@ class Asked:
     allowed; `refused`: allowed, but not done (`why`: what it would evict); `failed`: Ollama refused (`why`: its words).
     `runner`: does the process of a resident model answer? `silent` = it does not, though it is there (frozen), `gone` =
     it is not there, though Ollama lists the model; `runner_line`: what was seen. `blob`: file name of the weights in
-    the store. `kind`: `embedding` models make no tokens.
+    the store. `kind`: `embedding` models make no tokens. `expires`: of what was loaded for the proof, its expires_at
+    right after (/api/ps); it moves when somebody uses the model.
     """
 
     outcome: Outcome = "unknown"
@@ -90,6 +91,7 @@ class Asked:
     shape: Shape = Shape()
     generation: Generation | None = None
     trouble: str = ""
+    expires: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

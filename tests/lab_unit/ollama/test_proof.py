@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from standin_models import big, llama_8b, moe, moe_big, tiny
 from tests.probe.shells import run, tool
 from tests.proof.scenes import MIB, gpu, nvml
 
-from ongpu.engine.proving import declared, load_script
+from ongpu.engine.proving import first_turn, load_script, next_turn
 from ongpu.engine.proving import testimony as verdicts
+from ongpu.engine.turns import Turn
 from ongpu.host.gpu import GpuProcess
 from ongpu.host.ollama import Journal
 from ongpu.host.reading import Known
@@ -44,7 +46,14 @@ def _mib(text: str) -> int:
     return sum(int(line.split()[1]) for line in text.splitlines()[1:])
 
 
-def prove(bench: Bench, server: Server, models: dict[str, Any], load: bool = True) -> dict[str, ModelResult]:
+def prove(
+    bench: Bench,
+    server: Server,
+    models: dict[str, Any],
+    load: bool = True,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> dict[str, ModelResult]:
+    """`meanwhile` happens between two turns."""
     tools = bench.root / "tools"
     tool(
         tools,
@@ -53,9 +62,15 @@ def prove(bench: Bench, server: Server, models: dict[str, Any], load: bool = Tru
         f"echo Environment=OLLAMA_HOST=127.0.0.1:{server.port}",
     )
     spec = from_data({"name": "lab1", "ollama": {"release": "0.32.15"}, "models": models})
-    answer = run(SHELL, load_script(spec, look(bench, server, tools), load), tools)
-    results = verdicts(declared(spec), look(bench, server, tools), answer)
-    return {result.name: result for result in results}
+    before = look(bench, server, tools)
+    turn: Turn | None = first_turn(spec)
+    found: dict[str, ModelResult] = {}
+    while turn:
+        answer = run(SHELL, load_script(spec, before, load, turn), tools)
+        found |= {one.name: one for one in verdicts(turn.models, look(bench, server, tools), answer)}
+        meanwhile()
+        turn = next_turn(turn, spec, before, answer)
+    return found
 
 
 def says(result: ModelResult, what: str) -> list[str]:
@@ -106,9 +121,33 @@ def test_a_model_that_does_not_fit(bench: Bench) -> None:
     assert set(says(result, "no")) >= {"api", "log"}
 
 
+def test_where_fewer_may_be_loaded_than_are_declared_each_is_proven_in_its_turn(bench: Bench) -> None:
+    bench.install(llama_8b(), big(), tiny())
+    server = bench.serve(OLLAMA_MAX_LOADED_MODELS="1")
+    results = prove(bench, server, {"llama3.1:8b": {}, "big": {}, "tiny": {}})
+    assert {name: result.verdict for name, result in results.items()} == dict.fromkeys(results, "verified")
+    assert len(results) == 3
+    assert [model["name"] for model in server.ps()] == ["tiny:latest"]
+
+
+def test_a_model_that_somebody_uses_meanwhile_gives_way_to_no_turn(bench: Bench) -> None:
+    bench.install(llama_8b(), big())
+    server = bench.serve(OLLAMA_MAX_LOADED_MODELS="1")
+
+    def use() -> None:
+        server.post("/api/generate", {"model": "llama3.1:8b", "stream": False})
+
+    results = prove(bench, server, {"llama3.1:8b": {}, "big": {}}, meanwhile=use)
+    assert results["llama3.1:8b"].verdict == "verified"
+    assert results["big"].verdict == "unknown"
+    assert "loading it would evict llama3.1:8b" in results["big"].summary
+    assert [model["name"] for model in server.ps()] == ["llama3.1:8b"]
+
+
 def test_a_model_that_would_evict_another_is_not_loaded(bench: Bench) -> None:
     bench.install(llama_8b(), big())
     server = bench.serve(OLLAMA_MAX_LOADED_MODELS="1")
+    server.post("/api/generate", {"model": "llama3.1:8b", "stream": False})
     results = prove(bench, server, {"llama3.1:8b": {}, "big": {}, "missing:1b": {}})
     assert results["llama3.1:8b"].verdict == "verified"
     assert results["big"].verdict == "unknown"

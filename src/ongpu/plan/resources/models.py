@@ -12,6 +12,7 @@ from ongpu.host.reading import Absent, Known, Unreadable, value_or_none
 from ongpu.plan import derived, shell
 from ongpu.plan.context import Context, Halt, Later, Resource, because, known
 from ongpu.plan.endpoint import api_url
+from ongpu.plan.environment import swapped
 from ongpu.plan.policy import is_running
 from ongpu.plan.release import install_of
 from ongpu.plan.resources.fit import foretold
@@ -131,7 +132,12 @@ def _change(context: Context, name: str, spec: ModelSpec, model: Model | None) -
         VERSION=context.spec.ollama.release,
         PROGRESS=PROGRESS,
     )
-    return Change(resource="models", summary=summary, steps=(step,), diff=foretold(context, name))
+    return Change(
+        resource="models",
+        summary=summary,
+        steps=(step,),
+        diff=". ".join(filter(None, (foretold(context, name), swapped(context)))),
+    )
 
 
 RESOURCE = Resource(name="models", applies=lambda spec: spec.ollama.wanted, changes=_changes)

@@ -41,6 +41,8 @@ def _changes(context: Context) -> list[Change]:
     summary = f"create the drop-in {DROP_IN}" if file.new else f"change the drop-in {DROP_IN}"
     if not file.diff:
         summary = f"mode and owner of {DROP_IN}: {mode} root"
+    elif swapped := environment.swapped(context):
+        summary += f"; {swapped}"
     return [Change(resource="override", summary=summary, steps=(file.put, RELOAD), diff=file.diff)]
 
 
