@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,10 +35,12 @@ class Wire:
 
 
 @pytest.fixture
-def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
+def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wire:
     made = Wire()
     monkeypatch.setattr(send, "run_script", made.run)
     monkeypatch.setattr(send, "PIECE", 10_000)
+    monkeypatch.setattr(send, "STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setattr(send, "LOCK", str(tmp_path / "state" / "lock"))
     return made
 
 
@@ -81,3 +85,23 @@ def test_a_missing_file_is_one_sentence(wire: Wire, tmp_path: Path) -> None:
     assert trouble is not None
     assert trouble.sentence == f"cannot read {tmp_path}/none on this machine: No such file or directory"
     assert wire.scripts == []
+
+
+def test_while_the_host_is_being_changed_nothing_is_sent(
+    wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "LOCK_SECONDS", 0)
+    (tmp_path / "state").mkdir()
+    with (tmp_path / "state" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        target, trouble = sent(tmp_path)
+        assert trouble == "another ongpu run is changing this host right now; run again when it is done"
+        assert not target.exists()
+    assert sent(tmp_path)[1] == ""
+
+
+def test_two_controllers_complete_each_others_work(wire: Wire, tmp_path: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        troubles = [done.result()[1] for done in [pool.submit(sent, tmp_path) for _ in range(4)]]
+    assert troubles == [""] * 4
+    assert (tmp_path / "spool dir" / "it's.zst").read_bytes() == CONTENT
