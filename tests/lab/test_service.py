@@ -259,6 +259,20 @@ def test_a_drop_in_that_pushes_a_model_to_the_cpu_is_put_back(server: Server) ->
     assert server.on(NEW).report("verify")["lab1"]["models"][0]["verdict"] == "verified"
 
 
+def test_a_drop_in_that_keeps_models_off_the_gpu_is_put_back_with_nothing_resident_too(server: Server) -> None:
+    server.on(NEW).report("apply", "-y")
+    server.generates(keep_alive=0)
+    assert server.resident() == []
+    before = server.host.out(f"sha256sum {DROP_IN}")
+    record = server.on(NEW, env={"LLAMA_ARG_N_GPU_LAYERS": 0}).report("apply", "-y", expect=2)["lab1"]
+    assert f"is not healthy after its restart: {MODEL} has " in record["error"], record
+    assert f"(before: ollama {NEW} with 1 of 1 GPUs, {MODEL} on the GPU)" in record["error"]
+    assert "put back, and the service answers again: the previous 50-ongpu.conf" in record["error"]
+    assert server.host.out(f"sha256sum {DROP_IN}") == before
+    assert "put back: the previous 50-ongpu.conf" in server.journal()
+    assert server.on(NEW).report("plan")["lab1"]["verdict"] == "ok"
+
+
 def test_a_runner_that_outlived_its_server_is_ended(server: Server) -> None:
     on = server.on(NEW)
     on.report("apply", "-y")

@@ -265,6 +265,7 @@ def restart(
         KEEP="300",
         CONTEXT="",
         LOAD_LIMIT="5",
+        TRY_LIMIT="5",
     )
 
 

@@ -48,7 +48,8 @@ class Ollama:
         bench.fake(
             "curl",
             'for last; do :; done\ncase $* in *--output*) exec >/dev/null ;; esac\ncase $last in\n'
-            f"*/api/version) cat {now}/version ;;\n*/api/ps) cat {now}/ps ;;\n*/api/generate) cat {now}/generate ;;\n"
+            f"*/api/version) cat {now}/version ;;\n*/api/ps) cat {now}/ps ;;\n*/api/generate) cat {now}/generate\n"
+            f"[ ! -f {now}/loaded ] || mv {now}/loaded {now}/ps ;;\n*/api/tags) cat {now}/tags 2>/dev/null ;;\n"
             f"*/api/embed) cat {now}/embed ;;\nesac",
         )  # fmt: skip
 
@@ -64,6 +65,16 @@ class Ollama:
         (place / "journal").write_text("\n".join(lines) + "\n")
         (place / "generate").write_text(load)
         (place / "embed").write_text('{"embeddings":[]}')
+
+    def has_unloaded(self, when: str, loaded: dict[str, Any], *others: tuple[str, int]) -> None:
+        """In its store; nothing is resident before somebody asks for `loaded`."""
+        place = self.bench.place / when
+        (place / "ps").write_text('{"models":[]}')
+        (place / "loaded").write_text(json.dumps({"models": [loaded]}))
+        stored = [*others, (loaded["name"], loaded["size"])]
+        (place / "tags").write_text(
+            json.dumps({"models": [{"name": name, "model": name, "size": size} for name, size in stored]})
+        )
 
     def restarted(self, **values: str) -> str:
         """Empty, or why not."""
@@ -152,6 +163,30 @@ def test_what_was_no_better_before_is_told_and_not_put_back(ollama: Ollama) -> N
     reason = ollama.restarted()
     assert reason.endswith("it found 0 of 1 GPUs with CUDA; it was no better before, so nothing was put back")
     assert ollama.drop_in.read_text() == "new"
+
+
+def test_with_nothing_resident_the_smallest_declared_model_tells(ollama: Ollama) -> None:
+    ollama.serves("now")
+    ollama.has_unloaded("now", model("a:1"), ("b:1", GIB), ("big:1", 40 * GIB), ("cloud:1", 300))
+    ollama.serves("old", model("a:1"))
+    ollama.serves("new", model("a:1", on_gpu=GIB))
+    reason = ollama.restarted(DECLARED="big:1 a:1 cloud:1")
+    assert "a:1 has 1024 of 4096 MiB on the GPU, all of it before (before: ollama 0.32.15 with 1 of 1 GPUs" in reason
+    assert "put back, and the service answers again: the previous 50-ongpu.conf" in reason
+    assert ollama.drop_in.read_text() == "old"
+    assert {load["model"] for load in ollama.loads()} == {"a:1"}
+
+
+@pytest.mark.parametrize("why_not", ["nothing to go back to", "no GPU before", "none in the store"])
+def test_nothing_is_loaded_where_it_would_tell_nothing(ollama: Ollama, why_not: str) -> None:
+    ollama.serves("now", gpus=0 if why_not == "no GPU before" else 1)
+    if why_not != "none in the store":
+        ollama.has_unloaded("now", model("a:1"))
+    if why_not == "nothing to go back to":
+        ollama.good.write_text("new")
+    ollama.serves("new")
+    assert ollama.restarted() == ""
+    assert ollama.loads() == []
 
 
 def test_a_model_that_nobody_declared_decides_nothing(ollama: Ollama) -> None:

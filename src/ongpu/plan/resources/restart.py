@@ -2,7 +2,8 @@
 so a run that was killed anywhere heals when it is run again (design D3).
 
 After a restart the service must be at least as well as before: it answers, in the pinned version, has found every GPU
-with CUDA, and the models that were resident are resident again, the declared ones as much on the GPU as they were. A
+with CUDA, and the models that were resident are resident again, the declared ones as much on the GPU as they were;
+where nothing was resident, the smallest declared one is loaded before, so that there is something to compare with. A
 release or a drop-in that makes it worse is rolled back to what served before it (D7); the step fails all the same.
 """
 
@@ -25,6 +26,7 @@ from ongpu.plan.running import reasons_to_restart
 from ongpu.plan.types import Change, Interrupts, Run, Step
 
 LOAD_SECONDS = 600  # for each model that was resident: a cold 70B model from a slow disk takes minutes
+TRY_SECONDS = 180  # for the one that is loaded before a restart only to compare with; one that takes longer is not
 KEEP_SECONDS = 300  # Ollama's default keep_alive
 API_SECONDS = 240  # discovery asks each backend directory for up to 30 s, then all devices again (Ollama, discover/)
 
@@ -131,7 +133,7 @@ def step(context: Context, service: Service, target: Target, *, verb: str, what:
         "serve",
         "health",
         "restart",
-        seconds=2 * (API_SECONDS + LOAD_SECONDS) + 400,
+        seconds=2 * (API_SECONDS + LOAD_SECONDS) + TRY_SECONDS + 400,
         WHY=why,
         VERB=verb,
         ENABLE="yes" if service.enabled in ("disabled", "") else "",
@@ -152,6 +154,7 @@ def step(context: Context, service: Service, target: Target, *, verb: str, what:
         GPUS=_gpus(context),
         DECLARED=" ".join(full(name) for name in context.spec.models),
         LOAD_LIMIT=str(LOAD_SECONDS),
+        TRY_LIMIT=str(TRY_SECONDS),
         **_serving_now(context, service),
     )
 

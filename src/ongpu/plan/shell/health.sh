@@ -1,11 +1,14 @@
 # UNIT WANTED (version) GPUS (how many must be found with CUDA; may be empty) DECLARED (full names of the models)
 # KEEP (seconds that a model stays by itself, -1: for ever) CONTEXT (default context so far, may be empty) LOAD_LIMIT (s)
+# TRY_LIMIT (s)
 
 version_of() { ask --max-time 5 "$1/api/version" | sed -n 's/.*"version" *: *"\([^"]*\)".*/\1/p'; }
 
 # residents API: a line per loaded model: name, size, size on GPUs, context, expiry (0 and - where it is not said)
-residents() {
-  ask --fail --max-time 20 "$1/api/ps" | tr -d '\n' | sed 's/"name" *:/\n&/g' | awk '
+residents() { entries "$1/api/ps"; }
+
+entries() {
+  ask --fail --max-time 20 "$1" | tr -d '\n' | sed 's/"name" *:/\n&/g' | awk '
     function word(key, s) {
       if (!match($0, "\"" key "\" *: *\"[^\"]*\"")) return "-"
       s = substr($0, RSTART, RLENGTH - 1)
@@ -72,6 +75,16 @@ load() {
     *'"error"'*) failed=${said#*\"error\":\"}; failed=${failed%%\"*}; return 1 ;;
     *) failed="no answer within $LOAD_LIMIT s"; return 1 ;;
   esac
+}
+
+# smallest API: of the declared models in the store the one that loads soonest; nothing where there is none
+smallest() {
+  entries "$1/api/tags" | sort -k 2,2n | while read -r name size rest; do
+    # A cloud model is a few hundred bytes.
+    if [ "$size" -lt 1000000 ] || ! is_declared "$name"; then continue; fi
+    printf '%s\n' "$name"
+    break
+  done
 }
 
 # load_again API LINES: what was resident, declared models first. One that does not load is judged by `judge`.

@@ -26,6 +26,12 @@ fi
 # copy FILE FILE: whole or not at all, with its mode (it may hold secrets)
 copy() { mkdir -p "${2%/*}" && cp -p "$1" "$2.new" && mv -f "$2.new" "$2"; }
 
+# goes_back: is there another release or drop-in to put back, should what is declared now be worse?
+goes_back() {
+  [ -n "$OLD" ] || [ -f "$REPLACED" ] || { [ -f "$DROP_IN" ] && [ "$BARE" = yes ]; } ||
+    { [ -f "$DROP_IN" ] && [ -f "$GOOD" ] && [ "$(checksum "$GOOD")" != "$(checksum "$DROP_IN")" ]; }
+}
+
 before=
 found_before=
 was=
@@ -34,6 +40,13 @@ if systemctl --quiet is-active "$UNIT" && [ -n "$(version_of "$API_BEFORE" || :)
   # shellcheck disable=SC2046 # two numbers
   set -- $(discovered)
   [ "$2" = 0 ] || found_before=$1
+  # With nothing resident nobody could tell afterwards whether a model still runs on the GPU as it did.
+  if [ -z "$before" ] && [ "$found_before" != 0 ] && goes_back; then
+    tried=$(smallest "$API_BEFORE" || :)
+    if [ -n "$tried" ] && (LOAD_LIMIT=$TRY_LIMIT && load "$API_BEFORE" "$tried" 0 -); then
+      before=$(residents "$API_BEFORE" || :)
+    fi
+  fi
   was=$(state "$API_BEFORE")
 fi
 # The last moment at which nothing is lost: the service closes every connection when it is told to stop.
