@@ -30,7 +30,7 @@ def test_every_resource_is_planned_in_the_same_sequence() -> None:
     plan = planned(blank_host(tools=set()))
     order = [part.resource for part in (*plan.changes, *plan.deferred)]
     # Where something is wrong, is to be replaced, or is declared.
-    quiet = {"fit", "fabric", "switch", "watch", "uninstall", "ecc", "settings", "cuda"}
+    quiet = {"fit", "fabric", "switch", "watch", "uninstall", "tidy", "ecc", "settings", "cuda"}
     assert [name for name in RESOURCES if name in order] == [name for name in RESOURCES if name not in quiet]
 
 

@@ -31,8 +31,11 @@ def _driver(branch: str) -> World:
     return configured_host(declared)
 
 
-def _ollama(version: str) -> World:
-    return configured_host(spec(ollama={"release": version}))
+def _ollama(version: str, *before: str) -> World:
+    host = configured_host(spec(ollama={"release": version}))
+    host.kept |= set(before)
+    host.previous = "".join(before)
+    return host
 
 
 def _half_installed() -> World:
@@ -68,6 +71,7 @@ STARTS = {
     "driver by hand, another branch": driver_by_hand,
     "driver by hand, this branch": lambda: driver_by_hand("580.95.05"),
     "older ollama": lambda: _ollama("0.31.2"),
+    "older releases of ollama": lambda: _ollama("0.31.2", "0.24.0"),
     "newer ollama": lambda: _ollama("0.33.0"),
     "installed by script": installed_by_script,
     "installed by script, this version": lambda: installed_by_script("0.32.15"),

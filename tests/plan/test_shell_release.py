@@ -60,10 +60,12 @@ def unpack(bench: Bench) -> Run:
 def switch(bench: Bench, version: str = "1.2.3") -> Run:
     return shell.run(
         f"switch to ollama {version}",
+        "ollama-current",
         "ollama-switch",
         VERSION=version,
         RELEASES=f"{bench.place}/releases",
         CURRENT=f"{bench.place}/releases/current",
+        PREVIOUS=f"{bench.place}/releases/previous",
         BINARY=f"{bench.place}/bin/ollama",
         BACKUPS=f"{bench.place}/backups",
         REPLACED=f"{bench.place}/last-good/binary",

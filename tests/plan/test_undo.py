@@ -145,8 +145,8 @@ def put_back(bench: Bench, version: str, was: str) -> tuple[int, str]:
         binary.symlink_to(f"{current}/bin/ollama")
     said = bench.run(
         shell.run(
-            "put back", "undo-release", VERSION=version, WAS=was, RELEASES=f"{place}/releases",
-            CURRENT=str(current), BINARY=str(binary), BACKUPS=f"{place}/backups",
+            "put back", "ollama-current", "undo-release", VERSION=version, WAS=was, RELEASES=f"{place}/releases",
+            CURRENT=str(current), PREVIOUS=f"{place}/releases/previous", BINARY=str(binary), BACKUPS=f"{place}/backups",
         )
     )  # fmt: skip
     return said.code, said.reason

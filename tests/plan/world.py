@@ -91,6 +91,7 @@ class World:
     account: tuple[str, ...] | None = None  # groups
     kept: set[str] = field(default_factory=set)
     current: str = ""
+    previous: str = ""
     binary: tuple[str, str] | None = None  # resolved, version
     leftover: str = ""  # in its lib/ollama, of another version
     fragment: str = ""  # of someone else's unit
@@ -334,6 +335,7 @@ class World:
             kept=tuple(sorted(self.kept)),
             account=Known(account, "getent") if self.account is not None else Absent("no such account"),
             packaging=self.packaging,
+            previous=self.previous,
         )
         if not binaries and not self.kept and self.account is None and not self.packaging:
             return Absent("no Ollama binary, library tree, account or package")
@@ -541,6 +543,7 @@ class World:
             case "unpack":
                 self.kept.add(value["VERSION"])
             case "switch":
+                self.previous = self.previous if value["VERSION"] == self.current else self.current
                 self.current = value["VERSION"]
                 self.binary = (f"{paths.RELEASES}/{self.current}/bin/ollama", self.current)
             case "reload":
@@ -557,6 +560,9 @@ class World:
                 self.store[name] = self.registry.get(name, "a" * 64)
             case "make":
                 self._make(value)
+            case "remove" if "OLD" in value:
+                assert self.exe.split("/")[-3] not in value["OLD"].split()
+                self.kept -= set(value["OLD"].split())
             case "remove":
                 assert value["NAME"] not in self.resident
                 del self.store[value["NAME"]]

@@ -29,6 +29,7 @@ def gpu() -> None:
     ollama.unit(name="unit")
     ollama.override(name="drop-in")
     ollama.restart(name="Ollama running as declared", _parallel=limits.interrupted)
+    ollama.tidy(name="old releases")
     ollama.models(name="models", _parallel=limits.pulls)
     ollama.proof(name="proof: every model on the GPU")
     watch.timer(name="drift check")

@@ -40,7 +40,8 @@ class Account:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OllamaInstall:
     """`release` is the version that our `current` link points at (see `ongpu.host.paths`); `kept` = the
-    version directories that are there; `packaging` is `snap`, `docker`, `deb`, ... where one was found."""
+    version directories that are there; `previous` is what `current` pointed at before, empty where that is not known;
+    `packaging` is `snap`, `docker`, `deb`, ... where one was found."""
 
     binaries: tuple[OllamaBinary, ...]
     trees: tuple[LibraryTree, ...]
@@ -48,6 +49,7 @@ class OllamaInstall:
     kept: tuple[str, ...]
     account: Reading[Account]
     packaging: tuple[str, ...]
+    previous: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

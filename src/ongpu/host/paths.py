@@ -10,6 +10,7 @@ FIX_DROP_IN = f"{DROP_IN_DIR}/zz-ongpu-fix.conf"  # by `ongpu fix`: after everyb
 
 RELEASES = "/opt/ongpu/ollama"  # one directory per version; `current` links to the one in use
 CURRENT = f"{RELEASES}/current"
+PREVIOUS = f"{RELEASES}/previous"  # links to the one that was in use before
 BINARY = "/usr/local/bin/ollama"
 
 STATE_DIR = "/var/lib/ongpu"  # locks, and previous versions of files that we replaced

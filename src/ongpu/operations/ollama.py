@@ -114,6 +114,18 @@ def restart(spec: Mapping[str, Any] | None = None) -> Generator[FunctionCommand,
 
 
 @operation()
+def tidy(spec: Mapping[str, Any] | None = None) -> Generator[FunctionCommand, None, None]:
+    """Older releases of ongpu's are removed: all but the declared one and the one that was in use before it, to which
+    `ongpu undo` leads back. Never one that a process still runs from.
+
+    + spec: a part of a spec, over the host data key `ongpu`
+
+    Interrupts: none. The dry run is exact.
+    """
+    yield from converge("tidy", spec)
+
+
+@operation()
 def models(spec: Mapping[str, Any] | None = None) -> Generator[FunctionCommand, None, None]:
     """The declared models in the store.
 

@@ -26,6 +26,7 @@ from ongpu.plan.resources import (
     restart,
     settings,
     switch,
+    tidy,
     uninstall,
     unit,
     watch,
@@ -50,6 +51,7 @@ _ORDER: tuple[Resource, ...] = (
     unit.RESOURCE,
     override.RESOURCE,
     restart.RESOURCE,
+    tidy.RESOURCE,
     models.RESOURCE,
     watch.RESOURCE,
 )

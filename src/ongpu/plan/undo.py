@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ongpu.host.ollama import Service
-from ongpu.host.paths import BACKUPS, BINARY, CURRENT, DROP_IN, DROP_IN_DIR, RELEASES, UNIT, UNIT_FILE
+from ongpu.host.paths import BACKUPS, BINARY, CURRENT, DROP_IN, DROP_IN_DIR, PREVIOUS, RELEASES, UNIT, UNIT_FILE
 from ongpu.host.run_record import State
 from ongpu.plan import shell
 from ongpu.plan.context import Context, Halt, known
@@ -115,11 +115,13 @@ def _release(context: Context, record: Record) -> Change:
     what = f"put ollama {version} back" if version else "take ongpu's ollama out of use"
     step = shell.run(
         what,
+        "ollama-current",
         "undo-release",
         VERSION=version,
         WAS=record.before.binary,
         RELEASES=RELEASES,
         CURRENT=CURRENT,
+        PREVIOUS=PREVIOUS,
         BINARY=BINARY,
         BACKUPS=BACKUPS,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ongpu.host.paths import BACKUPS, BINARY, CURRENT, RELEASES, REPLACED, STATE_DIR
+from ongpu.host.paths import BACKUPS, BINARY, CURRENT, PREVIOUS, RELEASES, REPLACED, STATE_DIR
 from ongpu.plan import shell
 from ongpu.plan.context import Context, Halt, Resource
 from ongpu.plan.gate import architecture
@@ -42,10 +42,12 @@ def again(context: Context) -> Change:
 def _switch(version: str) -> Run:
     return shell.run(
         f"switch to ollama {version}",
+        "ollama-current",
         "ollama-switch",
         VERSION=version,
         RELEASES=RELEASES,
         CURRENT=CURRENT,
+        PREVIOUS=PREVIOUS,
         BINARY=BINARY,
         BACKUPS=BACKUPS,
         REPLACED=REPLACED,

@@ -1,10 +1,6 @@
-# VERSION RELEASES CURRENT BINARY BACKUPS REPLACED (file: where the program is kept that BINARY was before)
+# VERSION RELEASES CURRENT PREVIOUS BINARY BACKUPS REPLACED (file: where the program is kept that BINARY was before)
 [ -x "$RELEASES/$VERSION/bin/ollama" ] || die "$RELEASES/$VERSION is not complete"
-if [ "$(readlink "$CURRENT" || :)" != "$VERSION" ]; then
-  rm -f "$CURRENT.new"
-  ln -s "$VERSION" "$CURRENT.new"
-  mv -fT "$CURRENT.new" "$CURRENT"
-fi
+lead_to "$VERSION"
 [ "$(readlink "$BINARY" || :)" = "$CURRENT/bin/ollama" ] && exit 0
 if [ -f "$BINARY" ]; then
   kept=$BACKUPS$BINARY.$(checksum "$BINARY" | cut -c 1-16)

@@ -1,4 +1,5 @@
-# VERSION (may be empty) WAS (what BINARY was: `link TARGET`, `file SUM`, or empty) RELEASES CURRENT BINARY BACKUPS
+# VERSION (may be empty) WAS (what BINARY was: `link TARGET`, `file SUM`, or empty) RELEASES CURRENT PREVIOUS BINARY
+# BACKUPS
 kept=
 case $WAS in
   'file '*)
@@ -8,9 +9,7 @@ case $WAS in
 esac
 if [ -n "$VERSION" ]; then
   [ -x "$RELEASES/$VERSION/bin/ollama" ] || die "$RELEASES/$VERSION is not complete"
-  rm -f "$CURRENT.new"
-  ln -s "$VERSION" "$CURRENT.new"
-  mv -fT "$CURRENT.new" "$CURRENT"
+  lead_to "$VERSION"
 else
   rm -f "$CURRENT"
 fi

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ongpu.host.ollama import Account, LibraryTree, OllamaBinary, OllamaInstall
-from ongpu.host.paths import ACCOUNT, BINARY, CURRENT, RELEASES, UNIT
+from ongpu.host.paths import ACCOUNT, BINARY, CURRENT, PREVIOUS, RELEASES, UNIT
 from ongpu.host.reading import Absent, Known, Reading, Unreadable
 from ongpu.probe.output import Output, Part
 from ongpu.probe.section import Section
@@ -59,6 +59,7 @@ tree /usr/local/lib/ollama; tree /usr/lib/ollama
 if [ -d {RELEASES} ]; then
   p kept ls -1 {RELEASES}
   if [ -L {CURRENT} ]; then p current readlink {CURRENT}; fi
+  if [ -L {PREVIOUS} ]; then p previous readlink {PREVIOUS}; fi
 fi
 user=${{user:-{ACCOUNT}}}
 if have getent; then p passwd getent passwd "$user"; else p passwd grep "^$user:" /etc/passwd; fi
@@ -97,7 +98,15 @@ def parse(output: Output) -> Known[OllamaInstall] | Absent | Unreadable:
     if not (binaries or trees or kept or packaging or isinstance(account, Known) or isinstance(release, Known)):
         return Absent("no Ollama binary, library tree, account or package")
     return Known(
-        OllamaInstall(binaries=binaries, trees=trees, release=release, kept=kept, account=account, packaging=packaging),
+        OllamaInstall(
+            binaries=binaries,
+            trees=trees,
+            release=release,
+            kept=kept,
+            account=account,
+            packaging=packaging,
+            previous=_version_linked(output["previous"]),
+        ),
         "file system",
     )
 
@@ -122,10 +131,14 @@ def _tree(output: Output, path: str, part: Part) -> LibraryTree:
     )
 
 
+def _version_linked(link: Part) -> str:
+    return link.lines[0].rstrip("/").rsplit("/", 1)[-1] if link.ok and link.lines else ""
+
+
 def _release(output: Output) -> Reading[str]:
     link = output["current"]
-    if link.ok and link.lines:
-        return Known(link.lines[0].rstrip("/").rsplit("/", 1)[-1], CURRENT)
+    if version := _version_linked(link):
+        return Known(version, CURRENT)
     if "current" in output.parts:
         return Unreadable(f"{CURRENT}: {link.trouble}")
     return Absent(f"no {CURRENT}")
