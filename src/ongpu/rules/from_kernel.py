@@ -10,11 +10,9 @@ from ongpu.host.reading import value_or_none
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.host.system import KernelLog
 from ongpu.rules.evidence import Kind, Line
+from ongpu.rules.peel import kernel_sentence
 
 _OF_DRIVER = re.compile(r"NVRM|nvidia")
-# NVRM: installed in this system is not supported by open / NVRM: nvidia.ko because …: a sentence on several lines
-_WRAPPED = re.compile(r"NVRM: ((?!loading )[a-z(][^\n]*|NVIDIA \d[^\n]*|System Processor[^\n]*)")
-_ENDS = (".", "!", ":")
 # 1795500147.346228 time=… (the journal's own stamp)
 _SECONDS = re.compile(r"(\d{9,11}\.\d{1,6}) ")
 _MISMATCH = re.compile(r"NVRM: API mismatch")
@@ -33,9 +31,8 @@ def kernel_log(log: KernelLog) -> Iterator[tuple[Kind, str]]:
     for line in log.lines:
         if log.module_loaded_at and line.at and line.at < log.module_loaded_at and _OF_DRIVER.match(line.text):
             continue
-        rest = _WRAPPED.match(line.text)
-        if rest and held.startswith("NVRM: ") and not held.endswith(_ENDS) and len(held) < 600:
-            held = f"{held} {rest[1]}"
+        if whole := kernel_sentence(held, line.text):
+            held = whole
             continue
         if held:
             yield "kernel", held

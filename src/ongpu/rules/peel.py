@@ -31,6 +31,19 @@ _POD = re.compile(r"^\[pod/[\w./-]{1,200}\] ")
 _QUOTED = re.compile(r"^(?:> ){1,5}")
 _BARE = re.compile(r"[^\s\"=]+")
 
+# NVRM: installed in this system is not supported by open / NVRM: nvidia.ko because …: a sentence on several lines
+_WRAPPED = re.compile(r"\s{0,40}NVRM: ((?!loading )[a-z(][^\n]*|NVIDIA \d[^\n]*|System Processor[^\n]*)")
+_ENDS = (".", "!", ":")
+_LONGEST_SENTENCE = 600
+
+
+def kernel_sentence(held: str, text: str) -> str | None:
+    """Both as one line, where `text` goes on with what the NVIDIA module began to say in `held`; else None."""
+    if not held.startswith("NVRM: ") or held.endswith(_ENDS) or len(held) >= _LONGEST_SENTENCE:
+        return None
+    rest = _WRAPPED.match(text)
+    return f"{held} {rest[1]}" if rest else None
+
 
 def tidy(raw: str) -> str:
     """One line without colours, control characters, and what loggers and containers put around it."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import accumulate
 from textwrap import dedent
 from typing import TypeVar
 
 from ongpu.rules.evidence import Evidence, Kind, Line
-from ongpu.rules.peel import tidy
+from ongpu.rules.peel import kernel_sentence, tidy
 
 T = TypeVar("T")
 FIRST, LAST = 40, 40  # of one shape
@@ -98,7 +99,7 @@ def evidence_of(texts: Mapping[str, str]) -> Evidence:
     for name, text in texts.items():
         kept, more = bounded(list(_unwrapped(_dedented(text).split("\n"))), str)
         left_out += more
-        lines.extend(_known(kept, name))
+        lines.extend(_sentences(_known(kept, name)))
     looked = tuple(f"{name.replace('_', ' ')} ({_count(text)})" for name, text in texts.items() if text.strip())
     if left_out:
         looked += (f"{left_out} repeated or surplus lines left out",)
@@ -116,6 +117,20 @@ def _known(raws: Iterable[str], name: str) -> Iterator[Line]:
         line = tidy(raw)
         if line.strip():
             yield Line(line, fallback if fallback in _FIXED else kind_of(line, fallback), name)
+
+
+def _sentences(lines: Iterable[Line]) -> Iterator[Line]:
+    """What the driver says on several lines, on one."""
+    held: Line | None = None
+    for line in lines:
+        if held and line.kind == held.kind == "kernel" and (whole := kernel_sentence(held.text, line.text)):
+            held = replace(held, text=whole)
+            continue
+        if held:
+            yield held
+        held = line
+    if held:
+        yield held
 
 
 def _dedented(text: str) -> str:

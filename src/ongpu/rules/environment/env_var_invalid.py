@@ -21,7 +21,7 @@ _SAID = words(
 )  # fmt: skip
 _NAME = words(r"\bOLLAMA_[A-Z_]{2,40}\b")
 _NO_LIBRARY = ("cpu", "cpu_avx", "cpu_avx2")
-_LISTED = words(r"\bcuda_v1[0-9]\b")
+_LISTED = words(r"\bcuda_v1[0-9](?:\.\d{1,2})?(?:_avx2?)?\b")
 
 
 def check(seen: Evidence) -> Hit | None:
@@ -34,7 +34,8 @@ def check(seen: Evidence) -> Hit | None:
         return proven(f"OLLAMA_LLM_LIBRARY={setting.value} asks for the CPU", setting.line)
     there = {hit.match[0].lower() for hit in seen.all(_LISTED) if hit.line != setting.line}
     nothing = placement.no_gpu(seen)
-    if nothing and there and setting.value not in there and setting.value.startswith("cuda_v"):
+    known = any(f"{library}_".startswith(f"{setting.value}_") for library in there)
+    if nothing and there and not known and setting.value.startswith("cuda_v"):
         return likely(
             f"OLLAMA_LLM_LIBRARY={setting.value} names a library that is not installed", setting.line, nothing
         )

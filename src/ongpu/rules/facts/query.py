@@ -12,6 +12,9 @@ _NAME = r"[a-z][\w]{1,40}(?:\.[\w]{1,40}){0,5}(?: \[[\w%/]{1,8}\])?"
 _HEADER = re.compile(rf"^{_NAME}(?:, ?{_NAME}){{0,60}}$")
 # $ nvidia-smi --query-gpu=index,mig.mode.current --format=csv,noheader
 _ASKED = re.compile(r"--query-gpu[= ]([\w.,]{2,2000})[^\n]*noheader")
+# # gpu   pwr  gtemp  mtemp   mclk   pclk      (nvidia-smi dmon; the next line has the units)
+_DMON = re.compile(r"^# ?gpu(?: +\w{1,12}){2,40} *$")
+_MASK = re.compile(r"0x[0-9a-fA-F]{1,16}")
 _UNIT = re.compile(r" \[[\w%/]{1,8}\]$")
 # Fields that have no dot in their name.
 _KNOWN = frozenset({"gpu_recovery_action", "compute_cap", "compute_mode", "pstate", "driver_version"})
@@ -34,7 +37,7 @@ def answers(seen: Evidence) -> list[Answer]:
 def _answers(seen: Evidence) -> list[Answer]:
     found: list[Answer] = []
     fields: tuple[str, ...] = ()
-    if not (seen.lines_for(_ASKED) or seen.lines_for(_HEADER)):
+    if not (seen.lines_for(_ASKED) or seen.lines_for(_HEADER) or seen.lines_for(_DMON)):
         return found
     for line in seen.lines:
         text = line.text.strip()
@@ -42,6 +45,12 @@ def _answers(seen: Evidence) -> list[Answer]:
             fields = tuple(asked[1].split(","))
         elif header := _header(text):
             fields = header
+        elif _DMON.match(text):
+            fields = tuple(text.split()[1:])
+        elif fields and (columns := text.split()) and columns[0].isdecimal() and len(columns) == len(fields):
+            found += [Answer(field, value, line) for field, value in zip(fields, columns, strict=True)]
+        elif fields and text.startswith("# "):  # the units
+            continue
         elif fields:
             values = [value.strip() for value in text.split(",")]
             if len(values) == len(fields) and not text.startswith(("$", "#", ">")):
@@ -56,6 +65,16 @@ def _header(text: str) -> tuple[str, ...]:
         return ()
     names = tuple(_UNIT.sub("", name.strip()) for name in text.split(","))
     return names if any("." in name or name in _KNOWN for name in names) else ()
+
+
+def reasons(seen: Evidence) -> list[tuple[int, Line]]:
+    """Why clocks are lowered, as the mask that `clocks_event_reasons.active` is (NVML's nvmlClocksEventReasons:
+    https://docs.nvidia.com/deploy/nvml-api/group__nvmlClocksEventReasons.html)."""
+    return [
+        (int(one.value, 16), one.line)
+        for one in answers(seen)
+        if one.field.endswith("_reasons.active") and _MASK.fullmatch(one.value)
+    ]
 
 
 def first(seen: Evidence, name: str, values: re.Pattern[str]) -> Line | None:

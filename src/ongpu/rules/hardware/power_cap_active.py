@@ -20,11 +20,13 @@ from ongpu.rules.rule import Hit, Rule, proven
 _ACTIVE = words(
     r"SW Power Cap *: *Active", r"sw_power_cap\D{1,4}Active", r"HW Power Brake Slowdown *: *Active", r"power cap active"
 )
+_MASK = 0x4 | 0x80  # SwPowerCap, HwPowerBrakeSlowdown
 _YES = re.compile("Active")
 
 
 def check(seen: Evidence) -> Hit | None:
     line = seen.find(_ACTIVE) or query.first(seen, "sw_power_cap", _YES)
+    line = line or next((line for mask, line in query.reasons(seen) if mask & _MASK), None)
     return proven("the power limit holds the GPU's clocks down", line) if line else None
 
 
@@ -34,7 +36,13 @@ RULE = Rule(
     severity="info",
     check=check,
     needs=("smi",),
-    fires=("        SW Power Cap                      : Active",),
-    quiet=("        SW Power Cap                      : Not Active",),
+    fires=(
+        "        SW Power Cap                      : Active",
+        "clocks_event_reasons.active, power.draw [W]\n0x0000000000000004, 199.12 W",
+    ),
+    quiet=(
+        "        SW Power Cap                      : Not Active",
+        "clocks_event_reasons.active, power.draw [W]\n0x0000000000000001, 19.12 W",
+    ),
     unknown=("OLLAMA_HOST=0.0.0.0",),
 )

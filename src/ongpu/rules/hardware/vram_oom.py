@@ -18,7 +18,7 @@ from ongpu.rules.rule import Hit, Rule, proven
 
 _OOM = words(
     r"cuda\w* (?:malloc )?(?:failed|error)[^\n]{0,40}out of memory", "cudaMalloc failed", "failed to allocate (?:CUDA|compute|buffer)[^\n]{0,60}",
-    r"unable to (?:allocate|load)[^\n]{0,40}(?:CUDA|backend|model)[^\n]{0,20}buffer", "out of memory[^\n]{0,80}(?:cuda|gpu)",
+    "CUBLAS_STATUS_ALLOC_FAILED", r"unable to (?:allocate|load)[^\n]{0,40}(?:CUDA|backend|model)[^\n]{0,20}buffer", "out of memory[^\n]{0,80}(?:cuda|gpu)",
     "CUDA error[^\n]{0,80}out of memory", "NVML[^\n]{0,20}Insufficient Memory", "ggml_gallocr_reserve_n[^\n]{0,60}failed to allocate",
 )  # fmt: skip
 

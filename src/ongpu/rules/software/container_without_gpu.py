@@ -19,6 +19,10 @@ _START = words(
     r"\b(?:docker|podman|nerdctl) (?:container )?(?:run|create)\b[^\n]{0,400}ollama[^\n]{0,60}", r"^\s*image: \S*ollama"
 )
 _NONE_GIVEN = words(r"DeviceRequests[^\n]{0,60}(?:\[\]|null|<no value>)", r"DeviceRequests[^\n]{0,20}\s+(?:\[\]|null)$")
+_TOLD = words(
+    r"\b(?:without|no|missing|forgot\w*|lack\w*|omit\w*|left out|nothing about|never (?:passed|asked for))\b[^\n.]{0,30}(?:--gpus?\b|\bGPU (?:flag|option|request|reservation|devices?)|\bGPUs\b)",
+    r"(?:add(?:ed|ing)?|needed|with) --gpus?\b[^\n.]{0,60}\b(?:works?|fix|solv|help|cure|uses?)\w*",
+)
 _ASKED = words(
     r"--gpus?\b", r"--device[= ]\S*(?:nvidia|/dev/)", r"--runtime[= ]nvidia", r"runtime: nvidia", r"capabilities: *\[? ?\"?gpu", r"driver: nvidia", r"nvidia\.com/gpu",
     r"^\s*- ?\"?gpu\"?\s*$", r"(?<=[ \t])NVIDIA_VISIBLE_DEVICES", r"/dev/nvidia", r"^\s*gpus: all",
@@ -32,6 +36,8 @@ def check(seen: Evidence) -> Hit | None:
         return proven("the container was given no GPU", line, nothing)
     if seen.find(_ASKED):
         return None
+    if (told := seen.told(_TOLD)) and told.kind in ("prose", "text", "container") and places.container(seen):
+        return likely("the container was started without a GPU", told, nothing)
     if start:
         return likely("the container's start asks for no GPU", start, nothing)
     inside = places.container(seen)

@@ -39,6 +39,9 @@ _CUDA_IN_SYSTEM = words(
     r"using device (?:Vulkan|ROCm)\d",
 )
 _CPU_BACKEND = words("loaded CPU backend")
+# msg="starting llama server" cmd="/tmp/ollama1/runners/cpu_avx2/ollama_llama_server --model … --n-gpu-layers 33"   (to 0.5.7)
+_CPU_RUNNER = words(r"runners/cpu(?:_avx2?)?/ollama_llama_server[^\n]{0,400}--n-gpu-layers [1-9]")
+_CUDA_RUNNER = words(r"runners/cuda_\w{1,12}/ollama_llama_server")
 _LISTED = words(r"libggml-cpu(?:-\w+)?\.so")
 _ANY_CUDA = words("libggml-cuda", r"cuda_v\d", r"CUDA\.0\.", "loaded CUDA backend", r"offloaded [1-9]\d*/")
 
@@ -53,6 +56,8 @@ def check(seen: Evidence) -> Hit | None:
     gpu = placement.gpu_seen(seen) or next((line for _, line in gpus.names(seen)), None)
     if line := seen.find(_NONE):
         return likely("Ollama found no GPU library that it could load", line, gpu)
+    if (line := seen.find(_CPU_RUNNER)) and not seen.find(_CUDA_RUNNER):
+        return likely("layers were planned for the GPU, and there is only a runner for the CPU", line, gpu)
     if gpu and not seen.find(_CUDA_IN_SYSTEM) and (line := seen.find(_SYSTEM) or seen.find(_CPU_BACKEND)):
         by_ollama = placement.gpu_seen(seen)
         if by_ollama is None and places.container(seen):
