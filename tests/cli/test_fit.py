@@ -142,7 +142,9 @@ def host(*free: int, held: int = 3000) -> HostSnapshot:
 
 def test_the_gpus_of_a_host(monkeypatch: pytest.MonkeyPatch, llama: Path) -> None:
     body = codec.dump(host(5000), "gpu01")
-    monkeypatch.setattr("ongpu.fleet.snapshot.snapshot_fleet", lambda options: iter([("gpu01", body, "")]))
+    monkeypatch.setattr(
+        "ongpu.fleet.snapshot.snapshot_fleet", lambda options, keep_secrets: iter([("gpu01", body, "")])
+    )
     code, (model,) = as_json("l", "--model-info", llama, "--host", "gpu01", "--num-ctx", 8192)
     assert code == Exit.FINDINGS
     device = model["devices"][0]
@@ -157,7 +159,9 @@ def test_the_gpus_of_a_host(monkeypatch: pytest.MonkeyPatch, llama: Path) -> Non
 
 
 def test_a_host_that_gives_no_answer(monkeypatch: pytest.MonkeyPatch, llama: Path) -> None:
-    monkeypatch.setattr("ongpu.fleet.snapshot.snapshot_fleet", lambda options: iter([("gpu01", None, "no route")]))
+    monkeypatch.setattr(
+        "ongpu.fleet.snapshot.snapshot_fleet", lambda options, keep_secrets: iter([("gpu01", None, "no route")])
+    )
     with pytest.raises(HostError, match="gpu01: no route"):
         fit("l", "--model-info", llama, "--host", "gpu01")
 

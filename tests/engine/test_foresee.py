@@ -14,7 +14,8 @@ from typing import Any, cast
 
 import pytest
 
-from ongpu.engine import foresee as engine
+from ongpu.engine import ahead as engine
+from ongpu.engine import foresee
 from ongpu.engine.remote import Answer
 from ongpu.fit.foreseen import Foreseen
 from ongpu.fit.manifest import Place
@@ -108,7 +109,7 @@ class Bed:
         unread = Unreadable("not asked")
         api = Api(endpoint="", version=unread, models=Known(stored, "/api/tags"), loaded=unread)
         snapshot = replace(HostSnapshot.unreadable("not asked"), api=Known(api, "curl"))
-        return engine.foresee(cast("Any", SimpleNamespace(name="gpu01")), spec, snapshot)
+        return foresee.foresee(cast("Any", SimpleNamespace(name="gpu01")), spec, snapshot)
 
 
 @pytest.fixture
@@ -118,7 +119,7 @@ def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bed]:
         made = Bed(registry, ollama, tmp_path)
         base = f"http://127.0.0.1:{registry.server_address[1]}/v2/library"
         monkeypatch.setattr(engine, "place_of", lambda name: Place(f"{base}/{name.partition(':')[0]}", "latest"))
-        monkeypatch.setattr(engine, "run_script", made.run)
+        monkeypatch.setattr(foresee, "run_script", made.run)
         monkeypatch.setattr(engine._fleet, "headers", {})
         yield made
         registry.shutdown()
@@ -195,7 +196,7 @@ def test_a_registry_that_is_not_there_is_asked_once(bed: Bed, monkeypatch: pytes
 
 
 def test_a_host_that_breaks_off(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "run_script", lambda *_: Answer("", "the connection was closed by the host"))
+    monkeypatch.setattr(foresee, "run_script", lambda *_: Answer("", "the connection was closed by the host"))
     assert bed.look({"a": {}})["a"] == Foreseen(why="the connection was closed by the host")
 
 

@@ -17,6 +17,11 @@ from ongpu.fit.manifest import place_of
 _MOST_JSON = 64 * 1024 * 1024
 
 
+def is_a_name(name: str) -> bool:
+    """A model's name, and not the path of a file?"""
+    return not (Path(name).is_file() or name.startswith((".", "/", "~")) or name.endswith(".gguf"))
+
+
 def read_model(name: str, info: str | None) -> Description:
     """A model from `--model-info`, else the GGUF file or blob that its name points at, else from its registry.
 
@@ -26,7 +31,7 @@ def read_model(name: str, info: str | None) -> Description:
     if not path.is_file():
         if info:
             raise ConfigError(f"there is no file {info}", "--model-info")
-        if name.startswith((".", "/", "~")) or name.endswith(".gguf"):
+        if not is_a_name(name):
             raise ConfigError(f"there is no file {name}", "MODEL")
         place = place_of(name)
         if place is None:

@@ -4,7 +4,8 @@ MODEL is a GGUF file (or blob), a name in a registry (only the header is fetched
 Several models are loaded one after another: each sees what those before it left.
 
 --gpu is the free memory that llama.cpp sees, and the model is spread over all of them as llama.cpp does it. With --host
-free memory, settings and neighbours are the host's, and one GPU is chosen where Ollama would choose one.
+free memory, settings and neighbours are the host's, one GPU is chosen where Ollama would choose one, and it is the host
+that is asked for the model: its store, else its registry.
 
 Exit codes: 0 everything fits, 2 something does not, 3 too little is known, 1 usage.
 """
@@ -12,21 +13,26 @@ Exit codes: 0 everything fits, 2 something does not, 3 too little is known, 1 us
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import cast
 
 import click
+from packaging.version import InvalidVersion, Version
 
-from ongpu.cli._fit_sources import read_model
+from ongpu.cli._fit_host import ask, look
+from ongpu.cli._fit_sources import is_a_name, read_model
 from ongpu.cli._fit_table import table
 from ongpu.cli._options import options
-from ongpu.errors import Exit, HostError
+from ongpu.errors import Exit
 from ongpu.fit.advice import Advice, advise
 from ongpu.fit.description import Description
 from ongpu.fit.predict import Device, Prediction, choose, largest_context, predict
 from ongpu.fit.quant import CACHE_TYPES
 from ongpu.fit.record import model_record
-from ongpu.fit.settings import MIB, Flash
-from ongpu.fit.target import Asked, Target, settings_of, target_of
+from ongpu.fit.settings import MIB, PLANNERS, Flash, planner_of
+from ongpu.fit.target import Asked, Target, settings_of
+from ongpu.fit.together import Wanted
+from ongpu.fleet.options import Options
 
 _MOST = 2**31
 
@@ -42,6 +48,7 @@ _MOST = 2**31
 @click.option("--kv-cache-type", type=click.Choice(CACHE_TYPES), help="[default: f16]")
 @click.option("--flash-attention", type=click.Choice(("auto", "on", "off")), help="[default: auto]")
 @click.option("--batch", type=click.IntRange(1, _MOST), help="Micro batch. Default: as Ollama chooses it.")
+@click.option("--ollama", metavar="VERSION", help="The release that will load it, with --gpu.  [default: the newest]")
 @click.option("--model-info", "infos", multiple=True, metavar="FILE", help="JSON or GGUF; one per MODEL, in order.")
 @click.option("--format", "fmt", default="table", type=click.Choice(("table", "json")), show_default=True)
 @click.option("-i", "--inventory", default="inventory.py", show_default=True, help="Any pyinfra inventory.")
@@ -55,6 +62,7 @@ def command(
     kv_cache_type: str | None,
     flash_attention: str | None,
     batch: int | None,
+    ollama: str | None,
     infos: tuple[str, ...],
     fmt: str,
     inventory: str,
@@ -64,8 +72,16 @@ def command(
         raise click.UsageError("say for which GPUs: --host NAME, or --gpu MIB once per GPU (free memory).")
     if infos and len(infos) != len(models):
         raise click.UsageError(f"{len(models)} models need as many --model-info, in the same order; got {len(infos)}.")
-    described = [read_model(name, infos[i] if infos else None) for i, name in enumerate(models)]
-    target = _host(host, inventory, timeout) if host else _given(gpus)
+    if host and ollama:
+        raise click.UsageError("--ollama goes with --gpu: which release a host has, the host tells.")
+    wanted, target = (
+        _on_host(host, models, infos, options(inventory, (host,), (), 1, timeout))
+        if host
+        else (
+            [Wanted(read_model(name, infos[i] if infos else None)) for i, name in enumerate(models)],
+            _given(gpus, ollama),
+        )
+    )
     asked = Asked(
         num_ctx=num_ctx,
         parallel=parallel,
@@ -74,8 +90,9 @@ def command(
         batch=batch,
     )
     found, target_now = [], target
-    for description in described:
-        prediction, largest, advice = _one(description, target_now, asked)
+    for one in wanted:
+        own = replace(asked, num_ctx=one.num_ctx) if num_ctx is None else asked
+        prediction, largest, advice = _one(one.description, target_now, own)
         found.append((prediction, largest, advice))
         target_now = target_now.after(prediction)
     if fmt == "json":
@@ -85,20 +102,27 @@ def command(
     return Exit.OK if all(prediction.fits for prediction, _, _ in found) else Exit.FINDINGS
 
 
-def _given(gpus: tuple[int, ...]) -> Target:
+def _on_host(
+    host: str, models: tuple[str, ...], infos: tuple[str, ...], chosen: Options
+) -> tuple[list[Wanted], Target]:
+    """Names without a file are asked of the host: it is the host that has the model or will pull it."""
+    seen = look(host, chosen)
+    names = [name for name in models if not infos and is_a_name(name)]
+    told = ask(seen, names, chosen) if names else {}
+    wanted = [
+        told[name] if name in told else Wanted(read_model(name, infos[i] if infos else None))
+        for i, name in enumerate(models)
+    ]
+    return wanted, seen.target
+
+
+def _given(gpus: tuple[int, ...], ollama: str | None) -> Target:
     devices = tuple(Device(f"GPU {i}", free * MIB) for i, free in enumerate(gpus))
-    return Target(devices=devices, total_bytes=sum(device.free_bytes for device in devices))
-
-
-def _host(name: str, inventory: str, timeout: int) -> Target:
-    from ongpu.fleet.snapshot import snapshot_fleet
-    from ongpu.host import codec
-
-    for host, body, why in snapshot_fleet(options(inventory, (name,), (), 1, timeout)):
-        if body is None:
-            raise HostError(f"{host}: {why}")
-        return target_of(host, codec.load(body))
-    raise HostError(f"{name}: the host gave no answer")
+    try:
+        planner = planner_of(str(Version(ollama))) if ollama else PLANNERS[0]
+    except InvalidVersion:
+        raise click.UsageError(f"--ollama {ollama}: not a version such as 0.32.15.") from None
+    return Target(devices=devices, total_bytes=sum(device.free_bytes for device in devices), planner=planner)
 
 
 def _one(description: Description, target: Target, asked: Asked) -> tuple[Prediction, int, tuple[Advice, ...]]:

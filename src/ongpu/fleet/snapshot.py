@@ -30,3 +30,14 @@ def snapshot_fleet(options: Options, keep_secrets: bool = False) -> Iterator[Sna
         return name, None, sentence
 
     yield from read_fleet(options, lambda host: script(), result, trouble, PROBE_SECONDS)
+
+
+def ask_fleet(options: Options, script: str, seconds: int) -> Iterator[tuple[str, Answer]]:
+    """The answers of hosts to a POSIX sh script that changes nothing."""
+    yield from read_fleet(
+        options,
+        lambda host: script,
+        lambda host, answer: (host.name, answer),
+        lambda name, sentence, kind=None: (name, Answer("", sentence)),
+        seconds,
+    )
