@@ -34,9 +34,10 @@ def check(seen: Evidence) -> Hit | None:
     start = seen.find(_START)
     if (line := seen.find(_NONE_GIVEN)) and nothing:
         return proven("the container was given no GPU", line, nothing)
-    if seen.find(_ASKED):
+    told = seen.told(_TOLD)
+    if any(hit.line != told for hit in seen.all(_ASKED)):
         return None
-    if (told := seen.told(_TOLD)) and told.kind in ("prose", "text", "container") and places.container(seen):
+    if told and told.kind in ("prose", "text", "container") and places.container(seen):
         return likely("the container was started without a GPU", told, nothing)
     if start:
         return likely("the container's start asks for no GPU", start, nothing)
