@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ongpu.rules.catalogue import catalogue
 from ongpu.rules.evidence import Evidence, Line, _Lines, words
 from ongpu.rules.literals import clauses, for_zeros, holds
+from ongpu.rules.pattern import ALL, Pattern, regex
 from ongpu.rules.recognise import evidence_of
 from ongpu.rules.shapes import Shapes
 from tests.rules.wordings import HEALTHY, WORDINGS
@@ -23,18 +24,18 @@ from tests.rules.wordings import HEALTHY, WORDINGS
         (words(r"(?:device|buffer) size"), [{"device", "size"}, {"buffer", "size"}]),
         (words(r"(?:a|b) x"), [{"a", "x"}, {"b", "x"}]),
         (words("one|another"), [{"one"}, {"another"}]),
-        (re.compile(r"offloaded (\d+)/(\d+) layers"), [{"offloaded ", " layers"}]),
-        (re.compile(r"abcd*efg"), [{"abc", "efg"}]),
-        (re.compile("one|another"), [{"one"}, {"another"}]),
-        (re.compile(r"lib\.so(?!\.1)"), [{"lib.so"}]),
-        (re.compile(r"(?P<name>word) \1"), [{"word"}]),
-        (re.compile(r"(?i)word"), [{"word"}]),
-        (re.compile(r"(?:word)?"), None),
-        (re.compile(r"(?:word){0,2}x"), [{"x"}]),
-        (re.compile(r"\d+|word"), None),
+        (regex(r"offloaded (\d+)/(\d+) layers"), [{"offloaded ", " layers"}]),
+        (regex(r"abcd*efg"), [{"abc", "efg"}]),
+        (regex("one|another"), [{"one"}, {"another"}]),
+        (regex(r"lib\.so(?!\.1)"), [{"lib.so"}]),
+        (regex(r"(?P<name>word) \1"), [{"word"}]),
+        (regex(r"(?i)word"), [{"word"}]),
+        (regex(r"(?:word)?"), None),
+        (regex(r"(?:word){0,2}x"), [{"x"}]),
+        (regex(r"\d+|word"), None),
     ],
 )
-def test_words_that_a_pattern_needs(pattern: re.Pattern[str], expected: list[set[str]] | None) -> None:
+def test_words_that_a_pattern_needs(pattern: Pattern, expected: list[set[str]] | None) -> None:
     told = clauses(pattern)
     assert (None if told is None else [set(clause) for clause in told]) == expected
 
@@ -50,13 +51,13 @@ def test_words_that_a_pattern_needs(pattern: re.Pattern[str], expected: list[set
     ],
 )
 def test_a_pattern_for_texts_without_digits_but_zero(pattern: str, text: str, is_found: bool) -> None:
-    zeroed = for_zeros(re.compile(pattern))
+    zeroed = for_zeros(Pattern(pattern, 0))
     assert zeroed is not None
     assert bool(zeroed.search(text)) is is_found
 
 
 def test_a_digit_that_must_not_be_there_cannot_be_zeroed() -> None:
-    assert for_zeros(re.compile(r"v[^1]x")) is None
+    assert for_zeros(Pattern(r"v[^1]x", 0)) is None
 
 
 def _texts() -> list[str]:
@@ -101,7 +102,7 @@ _LINE = st.text(alphabet="gpuGPU-al4tc 0123456789.fxedb_/", max_size=40)
 @settings(max_examples=300, deadline=None)
 @given(source=_PATTERN, line=_LINE)
 def test_a_line_that_matches_is_never_left_out(source: str, line: str) -> None:
-    pattern = re.compile(source, re.IGNORECASE)
+    pattern = Pattern(source, re.IGNORECASE)
     if not pattern.search(line):
         return
     told = clauses(pattern)
@@ -121,3 +122,24 @@ def test_the_second_host_is_searched_only_where_a_pattern_can_be() -> None:
         assert found is not None
         assert found.match[1] == numbers
     assert [line.text for line in seen.lines_for(pattern)] == ["NVRM: GPU 7 has fallen off the bus."]
+
+
+def test_every_pattern_is_a_regular_expression() -> None:
+    """They are compiled when they are tried first: a mistake in one must not wait for the host on which it is."""
+    catalogue()
+    assert len(ALL) > 200
+    for pattern in ALL:
+        assert pattern.compiled.pattern == pattern.pattern
+
+
+def test_after_the_first_host_no_pattern_is_new() -> None:
+    """A pattern that is made in a check would be learned on each host, and what is remembered of lines forgotten."""
+    seen = Evidence(lines=(Line("GPU 1 is fine", "kernel", "k"),), whole=True)
+    for entry in catalogue():
+        entry.rule.check(seen)
+    known = len(ALL)
+    for text in HEALTHY:
+        lines = tuple(Line(line, "text", "t") for line in text.splitlines())
+        for entry in catalogue():
+            entry.rule.check(Evidence(lines=lines, whole=True))
+    assert len(ALL) == known

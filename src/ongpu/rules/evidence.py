@@ -11,8 +11,10 @@ from typing import Literal, TypeVar, cast
 
 from ongpu.host.result import Unknown
 from ongpu.rules.literals import clauses, holds
+from ongpu.rules.pattern import Pattern, words
 from ongpu.rules.shapes import Shapes
 
+__all__ = ["Evidence", "Found", "Kind", "Line", "words"]
 T = TypeVar("T")
 Kind = Literal["log", "kernel", "smi", "ps", "env", "call", "container", "package", "system", "text", "prose"]
 """log: Ollama and its runner; smi: nvidia-smi; ps: `ollama ps`; env: variables and units; call: model parameters and
@@ -49,8 +51,8 @@ class Evidence:
     looked_at: tuple[str, ...] = ()
     blind: tuple[Unknown, ...] = ()
     whole: bool = False
-    _found: dict[re.Pattern[str], tuple[Found, ...]] = field(default_factory=dict, compare=False, repr=False)
-    _told: dict[re.Pattern[str], Found | None] = field(default_factory=dict, compare=False, repr=False)
+    _found: dict[Pattern, tuple[Found, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _told: dict[Pattern, Found | None] = field(default_factory=dict, compare=False, repr=False)
     _once: dict[Callable[[Evidence], object], object] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
@@ -68,30 +70,30 @@ class Evidence:
             return self._said
         return _Lines(self.lines) if self.whole else _Page(self.lines)
 
-    def find(self, pattern: re.Pattern[str]) -> Line | None:
+    def find(self, pattern: Pattern) -> Line | None:
         """The line on which the pattern is first found, a person's own words left out."""
         found = self.all(pattern)
         return found[0].line if found else None
 
-    def match(self, pattern: re.Pattern[str]) -> Found | None:
+    def match(self, pattern: Pattern) -> Found | None:
         found = self.all(pattern)
         return found[0] if found else None
 
-    def all(self, pattern: re.Pattern[str]) -> tuple[Found, ...]:
+    def all(self, pattern: Pattern) -> tuple[Found, ...]:
         """Every place where the pattern is found, in order. Many rules ask the same: each pattern is sought once."""
         found = self._found.get(pattern)
         if found is None:
             found = self._found[pattern] = tuple(self._said.search(pattern)) if self.lines_for(pattern) else ()
         return found
 
-    def told(self, pattern: re.Pattern[str]) -> Line | None:
+    def told(self, pattern: Pattern) -> Line | None:
         """Like `find`, in a person's own words too: for what only a person can know (sleep, what worked before)."""
         if pattern not in self._told:
             self._told[pattern] = next(self.everywhere(pattern), None)
         found = self._told[pattern]
         return found.line if found else None
 
-    def everywhere(self, pattern: re.Pattern[str]) -> Iterator[Found]:
+    def everywhere(self, pattern: Pattern) -> Iterator[Found]:
         """Every place where the pattern is found, a person's own words among them."""
         return self._everything.search(pattern)
 
@@ -101,7 +103,7 @@ class Evidence:
             self._once[fact] = fact(self)
         return cast(T, self._once[fact])
 
-    def lines_for(self, pattern: re.Pattern[str]) -> Sequence[Line]:
+    def lines_for(self, pattern: Pattern) -> Sequence[Line]:
         """Every line on which the pattern may be found, and maybe more; a person's own words left out."""
         return self._said.lines_for(pattern)
 
@@ -122,11 +124,11 @@ class _Page:
             self.starts.append(at)
             at += len(line.text) + 1
 
-    def lines_for(self, pattern: re.Pattern[str]) -> Sequence[Line]:
+    def lines_for(self, pattern: Pattern) -> Sequence[Line]:
         told = clauses(pattern)
         return self.lines if told is None or holds(self.lower, told) else ()
 
-    def search(self, pattern: re.Pattern[str]) -> Iterator[Found]:
+    def search(self, pattern: Pattern) -> Iterator[Found]:
         if not self.lines_for(pattern):
             return
         for match in pattern.finditer(self.text):
@@ -139,19 +141,20 @@ class _Lines:
 
     def __init__(self, lines: tuple[Line, ...]) -> None:
         self.lines = lines
-        self.places: dict[re.Pattern[str], list[Line]] = {}
-        self.new: set[re.Pattern[str]] = set()  # learned after the places were written down
+        self.places: dict[Pattern, list[Line]] = {}
+        self.new: set[Pattern] = set()  # learned after the places were written down
+        _SHAPES.learn_words()
         for line in lines:
             for pattern in _SHAPES.may_match(line.text):
                 self.places.setdefault(pattern, []).append(line)
 
-    def lines_for(self, pattern: re.Pattern[str]) -> Sequence[Line]:
+    def lines_for(self, pattern: Pattern) -> Sequence[Line]:
         if not _SHAPES.knows(pattern):
             _SHAPES.learn(pattern)
             self.new.add(pattern)
         return self.lines if pattern in self.new else self.places.get(pattern, ())
 
-    def search(self, pattern: re.Pattern[str]) -> Iterator[Found]:
+    def search(self, pattern: Pattern) -> Iterator[Found]:
         for line in self.lines_for(pattern):
             for match in pattern.finditer(line.text):
                 if match.end() > match.start():
@@ -159,18 +162,3 @@ class _Lines:
 
 
 _SHAPES = Shapes()
-
-
-# What a pattern is made of, where spaces are concerned: a character class, an escape, a lookbehind for a space, and a
-# space with or without a quantifier.
-_PIECE = re.compile(r"\[(?:\\.|[^\]\\])*\]|\\.|\(\?<= \)| \{| [*+?]?", re.DOTALL)
-_SPACES = {" ": r"\s{1,40}", " +": r"\s{1,40}", " *": r"\s{0,40}", " ?": r"\s?", "(?<= )": r"(?<=\s)"}
-
-
-def words(*texts: str) -> re.Pattern[str]:
-    """A pattern of alternatives, in any case; a space in it stands for any white space (wrapped lines too).
-
-    Inside a character class, and before a quantifier in braces, a space is a space.
-    """
-    parts = (f"(?:{_PIECE.sub(lambda piece: _SPACES.get(piece[0], piece[0]), text)})" for text in texts)
-    return re.compile("|".join(parts), re.IGNORECASE | re.MULTILINE)

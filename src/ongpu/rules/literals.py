@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from ongpu.rules.pattern import Pattern
+
 # An escape, a class, a quantifier in braces, the opening of a group, an operator, or a plain character.
 _TOKEN = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\{[^}]*\}|\(\?(?:P<\w+>|<?[=!]|:)|[()|*+?^$.]|.", re.DOTALL)
 _PLAIN = re.compile(r"[^\\()\[\]{}|*+?^$.\n]")
@@ -21,7 +23,7 @@ Clauses = tuple[frozenset[str], ...]
 
 
 @cache
-def clauses(pattern: re.Pattern[str]) -> Clauses | None:
+def clauses(pattern: Pattern) -> Clauses | None:
     """Sets of words in lower case: whatever matches holds all words of at least one set. None: nothing can be told.
 
     An alternative's words are those that it cannot do without, and of its groups those of one of their alternatives.
@@ -35,7 +37,7 @@ def holds(text: str, told: Clauses) -> bool:
 
 
 @cache
-def for_zeros(pattern: re.Pattern[str]) -> re.Pattern[str] | None:
+def for_zeros(pattern: Pattern) -> re.Pattern[str] | None:
     """A pattern for texts whose digits are all replaced by 0: it matches there wherever `pattern` matches the text.
 
     None where that cannot be had.

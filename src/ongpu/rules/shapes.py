@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 from ongpu.rules.literals import Clauses, clauses, for_zeros, holds
+from ongpu.rules.pattern import ALL, Pattern
 
 MOST = 20_000  # shapes, and lines, that are remembered: some MB
 
@@ -36,15 +37,24 @@ class Shapes:
     """The patterns that were learned, by the words that they need."""
 
     def __init__(self) -> None:
-        self._raw: dict[re.Pattern[str], Clauses | None] = {}  # where a part of its words may be missing in a shape
-        self._by_word: dict[str, list[tuple[re.Pattern[str], frozenset[str]]]] = {}  # by one word of each clause
-        self._of_shape: dict[str, tuple[re.Pattern[str], ...]] = {}
-        self._of_line: dict[str, tuple[re.Pattern[str], ...]] = {}
+        self._raw: dict[Pattern, Clauses | None] = {}  # where a part of its words may be missing in a shape
+        self._by_word: dict[str, list[tuple[Pattern, frozenset[str]]]] = {}  # by one word of each clause
+        self._words = 0  # how many of ALL are learned
+        self._of_shape: dict[str, tuple[Pattern, ...]] = {}
+        self._of_line: dict[str, tuple[Pattern, ...]] = {}
 
-    def knows(self, pattern: re.Pattern[str]) -> bool:
+    def learn_words(self) -> None:
+        """Every pattern that was made by `words` since the last time: learned before a line is looked at, for learning
+        forgets what is remembered of lines."""
+        for pattern in ALL[self._words :]:
+            if not self.knows(pattern):
+                self.learn(pattern)
+        self._words = len(ALL)
+
+    def knows(self, pattern: Pattern) -> bool:
         return pattern in self._raw
 
-    def learn(self, pattern: re.Pattern[str]) -> None:
+    def learn(self, pattern: Pattern) -> None:
         """From now on `may_match` knows the pattern too; what was remembered without it is forgotten."""
         told = clauses(pattern) or (frozenset(),)
         in_shape = [frozenset(filter(None, map(of_word, clause))) for clause in told]
@@ -55,7 +65,7 @@ class Shapes:
         self._of_shape.clear()
         self._of_line.clear()
 
-    def may_match(self, text: str) -> tuple[re.Pattern[str], ...]:
+    def may_match(self, text: str) -> tuple[Pattern, ...]:
         """Every learned pattern that can match within this line, and maybe some that cannot."""
         line = text.translate(_DIGITS)
         found = self._of_line.get(line)
@@ -63,7 +73,7 @@ class Shapes:
             found = _keep(self._of_line, line, tuple(self._tried(line, text.lower())))
         return found
 
-    def _tried(self, line: str, lower: str) -> Iterator[re.Pattern[str]]:
+    def _tried(self, line: str, lower: str) -> Iterator[Pattern]:
         for pattern in self._candidates(_NUMBER.sub("0", lower)):
             raw = self._raw[pattern]
             if raw is not None and not holds(lower, raw):
@@ -72,7 +82,7 @@ class Shapes:
             if zeroed is None or zeroed.search(line):
                 yield pattern
 
-    def _candidates(self, key: str) -> tuple[re.Pattern[str], ...]:
+    def _candidates(self, key: str) -> tuple[Pattern, ...]:
         found = self._of_shape.get(key)
         if found is None:
             there = [needs for word, needs in self._by_word.items() if word in key]
@@ -81,9 +91,7 @@ class Shapes:
         return found
 
 
-def _keep(
-    known: dict[str, tuple[re.Pattern[str], ...]], key: str, value: tuple[re.Pattern[str], ...]
-) -> tuple[re.Pattern[str], ...]:
+def _keep(known: dict[str, tuple[Pattern, ...]], key: str, value: tuple[Pattern, ...]) -> tuple[Pattern, ...]:
     if len(known) >= MOST:
         known.clear()
     known[key] = value

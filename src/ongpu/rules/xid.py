@@ -5,12 +5,12 @@ Older parts use some codes differently; 45 and 43 after another code are consequ
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
 from ongpu.host.gpu import pci_address
 from ongpu.rules.evidence import Evidence, Line
+from ongpu.rules.pattern import regex
 
 Action = Literal[
     "ignore", "restart application", "reset GPU", "reboot", "check hardware", "update driver", "follow text"
@@ -101,7 +101,7 @@ TABLE: dict[int, Meaning] = {code: Meaning(text, action) for codes, text, action
 UNLISTED = Meaning("not in the catalogue", "check hardware")
 
 # Xid (PCI:0000:05:00): 79, pid=1234, …   Xid (PCI:0000:01:00 GPU-I:05): 94, …   Xid (0000:03:00): 14, Channel …
-_XID = re.compile(r"\bXid \((?:PCI:)?([0-9A-Fa-f:.]{5,20})(?: GPU-I:[0-9A-Fa-f]+)?\): (\d{1,4})(?:, ?|\b)([^\n]*)")
+_XID = regex(r"\bXid \((?:PCI:)?([0-9A-Fa-f:.]{5,20})(?: GPU-I:[0-9A-Fa-f]+)?\): (\d{1,4})(?:, ?|\b)([^\n]*)")
 
 
 def meaning(code: int) -> Meaning:

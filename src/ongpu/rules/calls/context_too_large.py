@@ -16,6 +16,7 @@ from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import codes, placement, settings, shortage
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
+_OUT = words("out of memory")
 _SAID = words(
     r"reducing automatic context[^\n]{0,120}", r"failed to allocate[^\n]{0,60}(?:kv|cache)[^\n]{0,60}",
     r"(?:kv|cache)[^\n]{0,40}(?:failed to allocate|out of memory)",
@@ -37,7 +38,7 @@ def check(seen: Evidence) -> Hit | None:
             short.line,
             asked[1] if asked else None,
         )
-    out = seen.find(words("out of memory"))
+    out = seen.find(_OUT)
     if out and asked and asked[0] >= _LONG:
         return likely(f"the GPU ran out of memory with a context{tokens}", out, asked[1])
     nothing = next((row for row in placement.residents(seen) if row.cpu_percent == 100), None)

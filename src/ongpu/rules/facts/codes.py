@@ -5,9 +5,8 @@ CUDA: cuda.h and driver_types.h of CUDA 13 (`cuGetErrorString`, `cudaGetErrorStr
 
 from __future__ import annotations
 
-import re
-
 from ongpu.rules.evidence import Evidence, Line, words
+from ongpu.rules.pattern import Pattern
 
 _CUDA_WORDS = {
     2: words("CUDA error: out of memory", "cudaMalloc failed: out of memory"),
@@ -62,7 +61,7 @@ def _cuda_codes(seen: Evidence) -> dict[int, Line]:
     return found
 
 
-def _said(seen: Evidence, pattern: re.Pattern[str]) -> Line | None:
+def _said(seen: Evidence, pattern: Pattern) -> Line | None:
     """By a program, else as somebody quotes it."""
     return seen.find(pattern) or (seen.told(pattern) if "prose" in seen.kinds else None)
 
@@ -83,7 +82,7 @@ def _nvml_codes(seen: Evidence) -> dict[int, Line]:
 
 
 # The words that nvidia-smi prints for each code (seen with 470 to 615).
-_NVML_WORDS: dict[int, re.Pattern[str]] = {
+_NVML_WORDS: dict[int, Pattern] = {
     4: words("initialize NVML: Insufficient Permissions", "files are readable by current user"),
     6: words("^No devices were found"),
     8: words("Insufficient External Power"),

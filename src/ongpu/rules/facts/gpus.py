@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ongpu.host.ollama_log.text import size_bytes
 from ongpu.rules.evidence import Evidence, Line, words
+from ongpu.rules.pattern import Pattern, regex
 
 _CAPABILITY = words(
     r"compute capability:? (\d{1,2}\.\d)", r"\bcompute=(\d{1,2}\.\d)", r"Compute Capability detected: (\d{1,2}\.\d)",
@@ -14,7 +15,7 @@ _CAPABILITY = words(
     r"\bCC (\d{1,2}\.\d)\b",
 )  # fmt: skip
 # Card names -> compute capability, for evidence that names only the card (developer.nvidia.com/cuda-gpus).
-_BY_NAME: tuple[tuple[re.Pattern[str], float], ...] = (
+_BY_NAME: tuple[tuple[Pattern, float], ...] = (
     (
         words(
             r"Tesla K(?:80|40|20|10)", r"GTX (?:6[0-9]0|7(?:00|60|70|80))", r"GT 7[0-3]0", r"Quadro K\d", r"NVIDIA GK\d"
@@ -43,15 +44,13 @@ _LIBRARY = words(
     r"^[hi]i +(?:libnvidia-(?:compute|ml)|nvidia-utils|libcuda1)[\w:-]* +(\d{3}\.\d{1,3}(?:\.\d{1,3})?)",
 )  # fmt: skip
 # |  N/A  33C    P8    28W /   165W |   0MiB /   24576MiB |   0%   Default |
-_MEMORY = re.compile(
-    r"\b(\d{1,7})MiB */ *(\d{2,7})MiB *\|[^|\n]*?(\bDefault|E\. *Process|Exclusive_?Process|Prohibited)"
-)
-_ROW = re.compile(r"^\| +\d{1,2} {2,4}(\S[^|\n]*?) +(?:On|Off|N/A) +\|", re.MULTILINE)
-LISTED = re.compile(r"^\s*GPU \d{1,2}: (.{3,80}?) \(UUID", re.MULTILINE)
-_NAMED = re.compile(
+_MEMORY = regex(r"\b(\d{1,7})MiB */ *(\d{2,7})MiB *\|[^|\n]*?(\bDefault|E\. *Process|Exclusive_?Process|Prohibited)")
+_ROW = regex(r"^\| +\d{1,2} {2,4}(\S[^|\n]*?) +(?:On|Off|N/A) +\|", re.MULTILINE)
+LISTED = regex(r"^\s*GPU \d{1,2}: (.{3,80}?) \(UUID", re.MULTILINE)
+_NAMED = regex(
     r'inference compute[^\n]{0,300} (?:description|name)="(?!cpu)([^"\n]{3,80})"|updating cuda memory data[^\n]{0,200} name="([^"\n]{3,80})"|\bDevice \d{1,2}: ([^,\n]{3,80}), compute'
 )
-_TOTAL = re.compile(r'inference compute[^\n]{0,600}\btotal="([^"]{2,20})" available="([^"]{2,20})"')
+_TOTAL = regex(r'inference compute[^\n]{0,600}\btotal="([^"]{2,20})" available="([^"]{2,20})"')
 _VERSION = words(
     r"\(version (\d{1,2}\.\d{1,3}\.\d{1,3})",
     r"ollama version is (\d{1,2}\.\d{1,3}\.\d{1,3})",

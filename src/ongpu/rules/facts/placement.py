@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from ongpu.host.ollama_log import Load, loads
 from ongpu.host.ollama_log.text import size_bytes
 from ongpu.rules.evidence import Evidence, Found, Line, words
+from ongpu.rules.pattern import regex
 
-_LAYERS = re.compile(r"offloaded (\d{1,4})/(\d{1,4}) layers")
-_PLANNED = re.compile(r"layers\.model=")
+_LAYERS = regex(r"offloaded (\d{1,4})/(\d{1,4}) layers")
+_PLANNED = regex(r"layers\.model=")
 _PAIR = re.compile(r'(\b[a-z_.]{3,40})=(?:"([^"\n]{0,200})"|(\S{0,60}))')
 _SIZE = re.compile(r"\d{1,12}(?:\.\d{1,6})? ?[KMGT]?i?B")
 # llama3:latest   365c0bd3c000   32 GB   36%/64% CPU/GPU   4096   Forever
-_PS = re.compile(
+_PS = regex(
     r"^(\S{1,120})\s+[0-9a-f]{8,14}\s+(\d{1,5}(?:\.\d{1,3})? [KMGT]?B)\s+"
     r"(?:(\d{1,3})%/(\d{1,3})% CPU/GPU|(\d{1,3})% (CPU|GPU))(?:\s+(\d{3,8})(?!\S))?",
     re.MULTILINE,
 )
 # {"models":[{"name":"llama3.1:8b", …,"size":6654289920, …,"size_vram":6654289920,"context_length":8192}]}
-_API_PS = re.compile(
+_API_PS = regex(
     r'"name": ?"([^"\n]{1,120})"[^{}]{0,300}?"size": ?(\d{1,15}),(?:[^{}]|\{[^{}]{0,600}\}){0,600}?"size_vram": ?(\d{1,15})'
     r'(?:, ?"context_length": ?(\d{1,8}))?'
 )

@@ -6,14 +6,15 @@ import re
 from dataclasses import dataclass
 
 from ongpu.rules.evidence import Evidence, Line
+from ongpu.rules.pattern import regex
 
 # index, clocks_event_reasons.sw_thermal_slowdown, clocks.current.sm [MHz]      (csv)
 _NAME = r"[a-z][\w]{1,40}(?:\.[\w]{1,40}){0,5}(?: \[[\w%/]{1,8}\])?"
-_HEADER = re.compile(rf"^{_NAME}(?:, ?{_NAME}){{0,60}}$")
+_HEADER = regex(rf"^{_NAME}(?:, ?{_NAME}){{0,60}}$")
 # $ nvidia-smi --query-gpu=index,mig.mode.current --format=csv,noheader
-_ASKED = re.compile(r"--query-gpu[= ]([\w.,]{2,2000})[^\n]*noheader")
+_ASKED = regex(r"--query-gpu[= ]([\w.,]{2,2000})[^\n]*noheader")
 # # gpu   pwr  gtemp  mtemp   mclk   pclk      (nvidia-smi dmon; the next line has the units)
-_DMON = re.compile(r"^# ?gpu(?: +\w{1,12}){2,40} *$")
+_DMON = regex(r"^# ?gpu(?: +\w{1,12}){2,40} *$")
 _MASK = re.compile(r"0x[0-9a-fA-F]{1,16}")
 _UNIT = re.compile(r" \[[\w%/]{1,8}\]$")
 # Fields that have no dot in their name.

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 
 from ongpu.host.ollama_log.discovery import go_map
 from ongpu.rules.evidence import Evidence, Line, words
+from ongpu.rules.pattern import Pattern, regex
 
 _NAMES = r"(?:CUDA|NVIDIA|OLLAMA|ROCR|HIP|HSA|GGML|GPU_DEVICE|SLURM|LLAMA_ARG|GGML|JETSON|NVREG|VK)_\w{1,60}|LD_LIBRARY_PATH|TMPDIR"
 # Environment="CUDA_VISIBLE_DEVICES=0,1"   export A=b   docker run -e A=b   - A=b   A: "b" (compose)   A=b
-_SET = re.compile(
+_SET = regex(
     rf"(?<![\w$])({_NAMES})(?:=|: {{1,4}})(?:\"([^\"\n]{{0,300}})\"|'([^'\n]{{0,300}})'|([^\s\"']{{0,300}}))",
     re.MULTILINE,
 )
 # $ echo $ROCR_VISIBLE_DEVICES      $ printenv CUDA_VISIBLE_DEVICES      (the value is the next line)
-_SHOWN = re.compile(rf"(?:\becho \"?\$\{{?|\bprintenv )({_NAMES})\}}?\"?$")
-_CONFIG = re.compile(r"map\[[^\n]{0,4000}")
-_SET_OR_MAP = re.compile(rf"{_SET.pattern}|map\[", re.MULTILINE)
+_SHOWN = regex(rf"(?:\becho \"?\$\{{?|\bprintenv )({_NAMES})\}}?\"?$")
+_CONFIG = regex(r"map\[[^\n]{0,4000}")
+_SET_OR_MAP = regex(rf"{_SET.pattern}|map\[", re.MULTILINE)
 _OWN = re.compile(r"\bextra_envs=\"?$")  # what Ollama sets for a trial of its own
 _CONTEXT = words(
     r"\bnum_ctx[\"']?(?: |:|=){1,4}(\d{3,8})", r"--ctx-size[ =](\d{3,8})", r"(?<= )-c (\d{3,8})", r"\bKvSize:(\d{3,8})",
@@ -76,7 +77,7 @@ def _environment(seen: Evidence) -> dict[str, Setting]:
     return found
 
 
-def number(seen: Evidence, pattern: re.Pattern[str]) -> tuple[int, Line] | None:
+def number(seen: Evidence, pattern: Pattern) -> tuple[int, Line] | None:
     """The largest number that the pattern's groups find, and its line."""
     found = [(int(next(g for g in hit.match.groups() if g)), hit.line) for hit in seen.all(pattern)]
     return max(found, key=lambda one: one[0], default=None)

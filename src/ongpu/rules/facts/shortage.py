@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +9,7 @@ from ongpu.host.ollama_log import Load
 from ongpu.host.ollama_log.text import size_bytes
 from ongpu.rules.evidence import Evidence, Line, words
 from ongpu.rules.facts import gpus, placement, settings
+from ongpu.rules.pattern import Pattern
 
 Part = Literal["weights", "context", "parallel", "neighbour", "output", "little"]
 _MIB = 2**20
@@ -132,7 +132,7 @@ def _free(seen: Evidence) -> int:
     return sum(devices.values())
 
 
-def _sum(seen: Evidence, pattern: re.Pattern[str]) -> int:
+def _sum(seen: Evidence, pattern: Pattern) -> int:
     total = 0
     for hit in seen.all(pattern):
         text = next(group for group in hit.match.groups() if group)

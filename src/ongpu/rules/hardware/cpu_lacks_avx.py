@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 
 from ongpu.rules.evidence import Evidence, words
+from ongpu.rules.pattern import regex
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
 _SAID = words(
@@ -22,7 +23,7 @@ _SAID = words(
     "GPU (?:runner|support)[^\n]{0,60}(?:incompatible|disabled)[^\n]{0,60}AVX", "CPU (?:lacks|has no|without) AVX", "signal: illegal instruction", r"Illegal instruction \(core dumped\)",
 )  # fmt: skip
 # A terminal wraps this long line anywhere, in the middle of a word too.
-_FLAGS = re.compile(r"^\s*[Ff]lags\s*: *([^\n]*(?:\n[a-z0-9_ ]{2,300}$){0,60})", re.MULTILINE)
+_FLAGS = regex(r"^\s*[Ff]lags\s*: *([^\n]*(?:\n[a-z0-9_ ]{2,300}$){0,60})", re.MULTILINE)
 
 
 def check(seen: Evidence) -> Hit | None:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 from ongpu.rules.evidence import Evidence, Line, words
 from ongpu.rules.facts import query
+from ongpu.rules.pattern import regex
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
 _ACTIVE = words(
@@ -23,7 +24,7 @@ _ACTIVE = words(
     "HW Slowdown *: *Active", "throttl\\w+ (?:due to|because of) (?:heat|temperature|thermal)",
 )  # fmt: skip
 # |  N/A  95C    P0  …  (table)        GPU Current Temp : 93 C (-q)
-_HOT = re.compile(r"^\|[^|\n]{1,12}\b(\d{2,3})C +P\d|GPU Current Temp +: (\d{2,3}) C", re.MULTILINE)
+_HOT = regex(r"^\|[^|\n]{1,12}\b(\d{2,3})C +P\d|GPU Current Temp +: (\d{2,3}) C", re.MULTILINE)
 #  temp 93C      temperature: 95 °C      (of other tools; nvidia-smi's own limits are none)
 _TOLD_HOT = words(
     r"(?<!Slowdown\s)(?<!Shutdown\s)(?<!Operating\s)(?<!Limit\s)(?<!Max\s)\btemp(?:erature)?[ :=]{1,3}(\d{2,3}) ?°? ?C\b"

@@ -16,6 +16,7 @@ from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import placement, places
 from ongpu.rules.rule import Hit, Rule, likely, possible, proven
 
+_NOT_LOADED = words("error while loading shared libraries: lib(?:cudart|cublas)")
 _EMPTY = words(
     r"ollama-cuda: 0 total files", r"package '?ollama-cuda'? (?:was )?not found", r"ollama-cuda[^\n]{0,20}(?:not installed|is not installed|none)",
     r"acceleration = (?:null|false|\"\")", r"no (?:such )?package[^\n]{0,20}ollama-cuda",
@@ -70,7 +71,7 @@ def check(seen: Evidence) -> Hit | None:
             "no CUDA library under /usr/lib/ollama: a distribution's package for the CPU, or a container without a GPU"
         )
         return possible(gap, unsure, nothing)
-    if places.snap(seen) and seen.find(words("error while loading shared libraries: lib(?:cudart|cublas)")):
+    if places.snap(seen) and seen.find(_NOT_LOADED):
         return likely("the snap lacks the CUDA libraries that its runner needs", packaged)
     return likely("the distribution's Ollama package has no CUDA library", packaged, cpu) if cpu else None
 

@@ -16,6 +16,7 @@ from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import codes, gpus, placement
 from ongpu.rules.rule import Hit, Rule, likely, possible
 
+_VERSION = words(r"\b(\d{3}\.\d{2,3}(?:\.\d{1,2})?)\b")
 _OTHER_WORKED = words(
     r"(?:older|previous|earlier|old|other) (?:driver|branch|version)[^\n]{0,60}(?:work|fine|ok)", r"(?:downgrad|roll\w* ?back|revert)\w*[^\n]{0,80}(?:driver|\d{3}|work|fix)",
     r"(?:driver )?\d{3}[.\d]{0,10}[^\n]{0,30}works?\b", r"works?(?: fine)? (?:with|on) (?:driver )?\d{3}", "after (?:the |a )?(?:driver )?(?:update|upgrade)[^\n]{0,60}driver",
@@ -33,7 +34,7 @@ def check(seen: Evidence) -> Hit | None:
         back, nothing = seen.told(_WENT_BACK), placement.no_gpu(seen)
         return possible("another driver version worked", back, nothing) if back and nothing else None
     worked = seen.told(_OTHER_WORKED)
-    versions = {hit.match[1] for hit in seen.all(words(r"\b(\d{3}\.\d{2,3}(?:\.\d{1,2})?)\b"))}
+    versions = {hit.match[1] for hit in seen.all(_VERSION)}
     if worked or len(versions) > 1:
         return likely("the driver finds no device with this branch, another branch worked", none, worked)
     module = gpus.module_version(seen)

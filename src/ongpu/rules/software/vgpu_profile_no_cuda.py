@@ -14,10 +14,11 @@ from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import gpus
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
+_PROFILE = words(r"-\d{1,3}A\b")
+
 
 def check(seen: Evidence) -> Hit | None:
-    profile = words(r"-\d{1,3}A\b")
-    found = next(((name, line) for name, line in gpus.names(seen) if profile.search(name)), None)
+    found = next(((name, line) for name, line in gpus.names(seen) if _PROFILE.search(name)), None)
     prohibited = next((row.line for row in gpus.smi_rows(seen) if row.compute_mode.lower() == "prohibited"), None)
     if found:
         make = proven if prohibited else likely

@@ -12,13 +12,12 @@ References: Ollama discover/gpu.go ("discovered GPU libraries"); NVIDIA CUDA on 
 
 from __future__ import annotations
 
-import re
-
 from ongpu.rules.evidence import Evidence
 from ongpu.rules.facts import codes, gpus
+from ongpu.rules.pattern import regex
 from ongpu.rules.rule import Hit, Rule, likely, proven
 
-_PATHS = re.compile(r"/[^\s\[\]\",:]{1,200}/lib(?:cuda|nvidia-ml)\.so[\w.]{0,20}")
+_PATHS = regex(r"/[^\s\[\]\",:]{1,200}/lib(?:cuda|nvidia-ml)\.so[\w.]{0,20}")
 _CODES = (999, 100, 101, 3, 35, 46, 9, 304)
 
 
