@@ -12,7 +12,12 @@ from typing import Any
 
 from ongpu_lab.errors import LabError
 
-SUITES = {"bookworm": "Debian 12", "trixie": "Debian 13", "rocky9": "Rocky Linux 9 (dnf and rpm on Debian 12)"}
+SUITES = {
+    "bookworm": "Debian 12",
+    "trixie": "Debian 13",
+    "rocky9": "Rocky Linux 9 (dnf and rpm on Debian 12)",
+    "sles15": "SLES 15 (zypper and rpm on Debian 12)",
+}
 GATEWAY = "10.77.0.1"  # the lab's own side: vendor sites; seen by its hosts only
 NETWORK = "10.77.0.0/24"
 MAX_HOSTS = 200  # addresses .11 to .210

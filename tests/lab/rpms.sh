@@ -1,4 +1,4 @@
-# Makes the repository in /srv/repo, on a lab host, as root (rpms.py). @DRIVERS@: versions
+# What both families' repositories have in common. Makes them in /srv/repo, on a lab host, as root (rpms.py).
 set -eu
 pool=https://developer.download.nvidia.com/compute/cuda/repos/debian12/x86_64
 kernel=$(uname -r)
@@ -13,7 +13,10 @@ for name in nvidia other; do
 done
 printf '%%_gpg_name nvidia\n%%_gpg_path /root/gnupg\n%%__gpg /usr/bin/gpg\n' >/root/.rpmmacros
 
-# rpm NAME EPOCH VERSION REQUIRES CONFLICTS DEB...: files and scripts of the Debian packages
+shape() { :; } # what a family changes about $root and $work/scripts of the package $name
+PROVIDES=
+
+# rpm_of NAME EPOCH VERSION REQUIRES CONFLICTS DEB...: files and scripts of the Debian packages, as release $RELEASE
 rpm_of() {
   name=$1; epoch=$2; version=$3; requires=$4; conflicts=$5
   shift 5
@@ -28,8 +31,10 @@ rpm_of() {
     done
     rm -rf $work/control
   done
+  shape
   {
-    printf 'Name: %s\nEpoch: %s\nVersion: %s\nRelease: 1.el9\nSummary: lab\nLicense: lab\nAutoReqProv: no\n' $name $epoch $version
+    printf 'Name: %s\nEpoch: %s\nVersion: %s\nRelease: %s\nSummary: lab\nLicense: lab\nAutoReqProv: no\n' $name $epoch $version $RELEASE
+    [ -z "$PROVIDES" ] || printf 'Provides: %s\n' "$PROVIDES"
     [ -z "$requires" ] || printf 'Requires: %s\n' "$requires"
     [ -z "$conflicts" ] || printf 'Conflicts: %s\n' "$conflicts"
     printf '%%description\nA stand-in of the lab.\n%%install\nmkdir -p %%{buildroot}\ncp -a %s/. %%{buildroot}/\n' $root
@@ -43,7 +48,10 @@ rpm_of() {
         cat $work/scripts/${rest%%:*}
       }
     done
-    [ $name != nvidia-driver-cuda-libs ] || printf '%%post\nldconfig\n%%postun\nldconfig\n'
+    case $name in
+      nvidia-driver-cuda-libs | nvidia-compute-G0*) printf '%%post\nldconfig\n%%postun\nldconfig\n' ;;
+      *-kmp-*) printf '%%post\ndepmod\n%%postun\ndepmod\n' ;;
+    esac
     printf '%%files\n'
     (cd $root && find . ! -type d | sed 's/^\.//')
   } >$work/$name.spec
@@ -56,40 +64,3 @@ printf 'Name: base\nVersion: 1\nRelease: 1\nSummary: lab\nLicense: lab\nBuildArc
 rpmbuild --quiet -bb --define "_topdir $work/top" --define "_rpmdir $work/base" $work/base.spec
 rpm -i --nodeps $work/base/noarch/base-1-1.noarch.rpm
 
-rpm_of dkms 0 3.0.10 '' '' dkms_3.0.10-8_all.deb
-rpm_of kernel-devel-$kernel 0 1 '' '' $(basename $(curl -s $pool/Packages | sed -n "s|^Filename: ./\(linux-headers-$kernel"'_.*\)|\1|p'))
-for v in @DRIVERS@; do
-  rpm_of nvidia-driver-cuda 3 $v "nvidia-driver-cuda-libs = 3:$v" '' nvidia-driver-cuda_$v-1_amd64.deb
-  rpm_of nvidia-driver-cuda-libs 3 $v '' '' libcuda1_$v-1_amd64.deb libnvidia-ml1_$v-1_amd64.deb \
-    libnvidia-ptxjitcompiler1_$v-1_amd64.deb libnvidia-nvvm4_$v-1_amd64.deb libcudadebugger1_$v-1_amd64.deb \
-    libnvidia-cfg1_$v-1_amd64.deb
-  rpm_of nvidia-kmod-common 3 $v '' '' nvidia-kernel-support_$v-1_amd64.deb firmware-nvidia-gsp_$v-1_amd64.deb
-  rpm_of nvidia-modprobe 3 $v '' '' nvidia-modprobe_$v-1_amd64.deb
-  rpm_of nvidia-persistenced 3 $v '' '' nvidia-persistenced_$v-1_amd64.deb
-  rpm_of kmod-nvidia-open-dkms 3 $v "dkms, nvidia-kmod-common = 3:$v" kmod-nvidia-latest-dkms \
-    nvidia-kernel-open-dkms_$v-1_amd64.deb
-done
-rpmsign --addsign $(find $repo -name '*.rpm') >/dev/null
-
-# Each branch is a stream, and all of it is `open-dkms`.
-stream() { # STREAM VERSION...
-  printf -- '---\ndocument: modulemd\nversion: 2\ndata:\n  name: nvidia-driver\n  stream: "%s"\n  version: 1\n' "$1"
-  printf '  context: lab\n  arch: x86_64\n  summary: lab\n  description: lab\n  license: {module: [x], content: [x]}\n'
-  printf '  artifacts:\n    rpms:\n'
-  shift
-  for v; do
-    for name in nvidia-driver-cuda nvidia-driver-cuda-libs nvidia-kmod-common nvidia-modprobe nvidia-persistenced \
-      kmod-nvidia-open-dkms; do
-      echo "    - $name-3:$v-1.el9.x86_64"
-    done
-  done
-  echo ...
-}
-{
-  stream 570-open 570.195.03
-  stream 580-open 580.82.07 580.95.05
-  stream 590-open 590.44.01
-  stream open-dkms @DRIVERS@
-} >$work/modules.yaml
-createrepo_c --quiet $repo
-modifyrepo_c --mdtype=modules $work/modules.yaml $repo/repodata >/dev/null

@@ -31,7 +31,7 @@ def host(lab: Lab) -> Host:
     """Blank, with the repository on it."""
     one = Host(lab, "rpm1")
     one.reset()
-    rpms.build(one)
+    rpms.build(one, "redhat")
     return one
 
 

@@ -29,7 +29,7 @@ def test_shipped_layouts_are_whole(name: str) -> None:
         (HOST + HOST, "x.toml: two hosts have the same name."),
         (HOST.replace("a1", "A"), "x.toml: host 1: `A` is no host name"),
         (HOST.replace("a1", "a" * 11), "at most 10 characters"),
-        (HOST.replace("bookworm", "sarge"), "there is no suite `sarge`; there are bookworm, trixie, rocky9."),
+        (HOST.replace("bookworm", "sarge"), "there is no suite `sarge`; there are bookworm, trixie, rocky9, sles15."),
         (HOST + "gpu = 1", "x.toml: host 1: needs the keys name, suite and profile"),
         (HOST.replace('"a1"', "1"), "each a text"),
     ],

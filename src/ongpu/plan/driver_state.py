@@ -34,7 +34,7 @@ def in_branch(version: str, branch: str) -> bool:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverState:
     """`required` are the packages to ask for, `also` those beside them that have versions of their own, `replaced`
-    those of the other module flavour, which conflict with them.
+    those of the other module flavour or of an older generation, which conflict with them.
     `installed` is the common driver version of the required ones, empty if some are missing or differ; `loaded` the
     running module's, empty if none. `adopted` = a driver that already is as declared but did not come from our
     packages: it is left alone (design D7)."""
@@ -113,6 +113,8 @@ def driver_state(context: Context) -> DriverState:
     ours = any(is_there(package) for package in packages.installed if _kin(package.name) in kin)
     adopted = not ours and in_branch(loaded, spec.branch) and driver_works(context)
     runfile = _runfile(context)
+    other = _of_the_other(distribution, wanted)
+    superseded = (*other.required, *other.also, *chosen.obsolete)
     if loaded and not ours and not adopted and not spec.replace:
         whose = "NVIDIA's" if spec.source == "nvidia" else "the distribution's"
         raise Halt(
@@ -135,7 +137,7 @@ def driver_state(context: Context) -> DriverState:
         required=required,
         companions=chosen.companions,
         also=chosen.also,
-        replaced=tuple(name for name in _of_the_other(distribution, wanted) if name not in (*required, *chosen.also)),
+        replaced=tuple(name for name in superseded if name not in (*required, *chosen.also)),
         packages=packages,
         module=module,
         installed=_common_version(packages, required),
@@ -197,18 +199,17 @@ def _wanted(context: Context, gpus: tuple[PciGpu, ...], distribution: Distributi
     )
     if spec.modules != "auto":
         return wanted
-    present = _common_version(packages, _of_the_other(distribution, wanted))
+    present = _common_version(packages, _of_the_other(distribution, wanted).required)
     keeps = present and in_branch(present, spec.branch) and driver_works(context)
     return replace(wanted, flavour=_other(wanted.flavour)) if keeps else wanted
 
 
-def _of_the_other(distribution: Distribution, wanted: Wanted) -> tuple[str, ...]:
+def _of_the_other(distribution: Distribution, wanted: Wanted) -> PackageSet:
     """The packages that the other flavour has, where there are any."""
     try:
-        other: PackageSet = distribution.driver_packages(replace(wanted, flavour=_other(wanted.flavour)))
+        return distribution.driver_packages(replace(wanted, flavour=_other(wanted.flavour)))
     except Halt:
-        return ()
-    return other.required
+        return PackageSet(required=())
 
 
 def _other(flavour: Choice) -> Choice:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-DISGUISE = 2  # raise it when disguise.py changes
+DISGUISE = 4  # raise it when disguise.py changes
 VERSION = 2  # raise it when build.py or finish.py changes what the tree holds
 
 PACKAGES = (
@@ -27,8 +27,11 @@ PACKAGES = (
     "zstd",
 )
 # A suite that is another one with more in it, and passes for another distribution (disguise.py).
-ON = {"rocky9": "bookworm"}
-MORE = {"rocky9": ("createrepo-c", "dnf", "dnf-plugins-core", "gpg-agent", "rpm")}
+ON = {"rocky9": "bookworm", "sles15": "bookworm"}
+MORE = {
+    "rocky9": ("createrepo-c", "dnf", "dnf-plugins-core", "gpg-agent", "rpm"),
+    "sles15": ("createrepo-c", "gpg-agent", "python3", "rpm", "zypper"),
+}
 EXCLUDED = ("/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*")
 
 

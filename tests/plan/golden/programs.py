@@ -81,6 +81,7 @@ _PROGRAMS = {
       *search*--type*) sed -n 's/^\\([^ ]*\\) \\(.*\\)/  | \\1 | package | \\2 | x86_64 | x/p' "$PLACE/offers" ;;
       *search*--match-exact*) for last; do :; done
         sed -n "s/^\\($last\\) \\(.*\\)/  | \\1 | package | \\2 | x86_64 | x/p" "$PLACE/offers" ;;
+      *--dry-run*) ;;
       *) call zypper "$@" ;;
     esac""",
 }

@@ -16,10 +16,11 @@ Source = Literal["nvidia", "distro"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefaultRepository:
     """NVIDIA's own repository for a distribution; `url` ends in a slash. The signing key differs per directory;
-    `fingerprint` is empty where it is not known here."""
+    `fingerprint` is empty where it is not known here, and `key_file` is then the name of the key's file."""
 
     url: str
     fingerprint: str
+    key_file: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +48,10 @@ class Wanted:
 class PackageSet:
     """`required` have the driver's own version; the last one brings the kernel module. `companions` have it too, but
     the driver is there without them (fabric manager). `also` come along with whatever version they have (modules
-    prebuilt for a kernel). All are held as one set."""
+    prebuilt for a kernel). All are held as one set. `obsolete` are installed ones that these take the place of."""
 
     required: tuple[str, ...]
+    obsolete: tuple[str, ...] = ()
     companions: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
 

@@ -2,8 +2,9 @@
 
 Sources: NVIDIA driver installation guide, network repositories; the key file in each directory is named by the last
 eight digits of its fingerprint (https://developer.download.nvidia.com/compute/cuda/repos/). The key changes from
-directory to directory: rhel10 (CDF6BA43) and fedora43 (1940C73E) have keys whose whole fingerprint is not published
-where we could check it, so for them a fingerprint must be declared.
+directory to directory: rhel10 and fedora43 have keys whose whole fingerprint is not published where we could check it,
+so for them the key or its fingerprint must be declared. The names of their files:
+https://github.com/NVIDIA/cuda-repo-management (README, GPG keys).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _SIGNED_BY = {
     "rhel10": "",
     "fedora43": "",
 }
+_KEY_FILES = {"rhel10": "CDF6BA43.pub", "fedora43": "1940C73E.pub"}
 # Red Hat Enterprise Linux and what is built from its sources share a directory; so do SLES and openSUSE Leap.
 _LIKE_RHEL = ("rhel", "rocky", "almalinux", "ol", "centos")
 _LIKE_SLES = ("sles", "sles_sap", "opensuse-leap")
@@ -61,4 +63,5 @@ def default_repository(system: System) -> DefaultRepository | None:
     name = directory(system)
     if name not in _SIGNED_BY or system.arch not in _ARCH:
         return None
-    return DefaultRepository(url=f"{SITE}/{name}/{_ARCH[system.arch]}/", fingerprint=_SIGNED_BY[name])
+    url = f"{SITE}/{name}/{_ARCH[system.arch]}/"
+    return DefaultRepository(url=url, fingerprint=_SIGNED_BY[name], key_file=_KEY_FILES.get(name, ""))

@@ -15,6 +15,7 @@ from ongpu.plan.distributions.base import PackageSet, Wanted
 
 _LAST_G06 = 580
 # 6.4.0-150600.23.25-default
+_GENERATION = re.compile(r"-(G\d{2})(?=-|$)")
 _KERNEL = re.compile(r"-(default|azure|64kb)$")
 
 
@@ -31,10 +32,21 @@ def packages(wanted: Wanted) -> PackageSet:
     found = _KERNEL.search(wanted.system.kernel)
     kernel = found[1] if found else "default"
     fabric = ("nvidia-fabricmanager",) if wanted.fabric else ()
+    old = tuple(p.name for p in wanted.packages.installed if _generation(p.name) not in ("", generation))
     if wanted.flavour == "proprietary":
-        return PackageSet(required=(tools, f"nvidia-driver-{generation}-kmp-{kernel}"), companions=fabric)
+        module = f"nvidia-driver-{generation}-kmp-{kernel}"
+        return PackageSet(required=(tools, module), obsolete=old, companions=fabric)
     return PackageSet(
         companions=fabric,
+        obsolete=old,
         required=(tools, "nv-prefer-signed-open-driver" + ("-G07" if new else "")),
         also=(f"nvidia-open-driver-{generation}-signed-cuda-kmp-{kernel}",),
     )
+
+
+def _generation(name: str) -> str:
+    """Of a package of the driver; empty for those that are of none."""
+    if name == "nv-prefer-signed-open-driver":
+        return "G06"
+    found = _GENERATION.search(name)
+    return found[1] if found else ""

@@ -65,12 +65,13 @@ def installation(context: Context, state: DriverState) -> tuple[str, Install]:
     exact = {name: _wanted(state, name, branch) for name in (*state.companions, *state.required)}
     present = {package.name: package.version for package in state.stack}
     # What is installed of the old release moves along, else apt would have to break it.
+    marks = {"", branch.split(".")[0], *(branch_in(name) for name in state.required)}
     movable = [
         name
         for name in present
         if upstream(_candidate(state, name))
         and name not in state.replaced
-        and branch_in(name) in ("", branch.split(".")[0])  # the others are replaced by those of this branch
+        and branch_in(name) in marks  # the others are replaced by those of this branch
     ]
     along = {name: _wanted(state, name, branch) for name in movable}
     if len({upstream(version) for version in exact.values()} - {""}) > 1:
@@ -107,7 +108,7 @@ def back(state: DriverState) -> Run | None:
     present = {package.name: package.version for package in state.stack}
     if not state.installed or not all(package.is_sound for package in state.stack):
         return None
-    added = sorted(set(state.required) - set(present))
+    added = sorted({*state.required, *state.also} - set(present))
     what = Install(
         wanted=state.wanted, exact=present, version=state.installed, old={}, broken=(), hold=True, remove=added
     )

@@ -136,9 +136,10 @@ def _origin(context: Context, state: DriverState) -> _Origin:
         raise Halt(
             "unsupported",
             f"driver.repository.url is {url} without `key` or `key_fingerprint`: its packages could not be checked"
-            if declared.url
-            else f"ongpu does not know the key of {url}: declare driver.repository.key_fingerprint (the key file there "
-            "is named by its last eight digits) or key",
+            if declared.url or default is None
+            else f"ongpu does not know the whole fingerprint of the key that signs {url}: fetch "
+            f"{url}{default.key_file}, compare it with a source that you trust, and declare it as "
+            "driver.repository.key (or its fingerprint as key_fingerprint)",
         )
     return _Origin(url=url, key_text="", fingerprint=fingerprint)
 

@@ -15,6 +15,9 @@ of_this() {
     awk -F'|' -v v="$VERSION" 'NF == 6 { gsub(/ /, "", $4); if (index($4, v) == 1) { print $4; exit } }'
 }
 
+# shellcheck disable=SC2086 # a list of names
+relock() { [ -z "$locked" ] || zypp addlock $locked || :; }
+
 want=$INSTALL
 for name in $ALSO; do
   found=$(of_this "$name")
@@ -25,23 +28,29 @@ for name in $EXTRAS; do
   found=$(of_this "$name")
   [ -z "$found" ] || want="$want $name=$found"
 done
-for name in $REMOVE; do want="$want -$name"; done
+for name in $REMOVE; do want="$want !$name"; done
 locked=$(awk '$1 == "solvable_name:" && $2 ~ /nvidia|nv-prefer/ { print $2 }' /etc/zypp/locks 2>/dev/null || :)
 # shellcheck disable=SC2086 # a list of names
 [ -z "$locked" ] || zypp removelock $locked || die "zypper cannot take its locks away: $why"
+# Packages of another generation are in conflict with these; what goes for them is looked at before.
+set -- install --no-recommends --oldpackage --auto-agree-with-licenses --force-resolution
 # shellcheck disable=SC2086 # a list
-if ! zypp install --no-recommends --oldpackage --auto-agree-with-licenses $want; then
+gone=$(zypper --non-interactive --no-color --no-refresh "$@" --dry-run $want 2>/dev/null | awk '
+  /going to be REMOVED:/ { removing = 1; next } !NF { removing = 0 } removing' | tr -s ' ' '\n' |
+  grep -Ev '^(nvidia|libnvidia|nv-prefer|cuda-drivers|$)' || :)
+[ -z "$gone" ] || { relock; die "zypper would also remove $(printf '%s' "$gone" | tr '\n' ' ')"; }
+# shellcheck disable=SC2086 # a list
+if ! zypp "$@" $want; then
   failed=$why
   # shellcheck disable=SC2086,SC2046 # lists
   if [ -n "$OLD" ] && ! rpm -q $(printf '%s\n' $OLD | tr '=' '-') >/dev/null 2>&1; then
-    if zypp install --no-recommends --oldpackage --auto-agree-with-licenses $OLD; then
+    if zypp "$@" $OLD; then
       failed="$failed; the previous driver was put back"
     else
       failed="$failed; putting the previous driver back failed too: $why"
     fi
   fi
-  # shellcheck disable=SC2086
-  [ -z "$locked" ] || zypp addlock $locked || :
+  relock
   die "$failed"
 fi
 [ -n "$HOLD" ] || exit 0

@@ -21,7 +21,7 @@ zypp() {
 telling() {
   full=$(grep -m 1 -iE 'No space left on device|not enough space|insufficient disk space' "$1") &&
     printf 'disk full: %s\n' "${full#"${full%%[! ]*}"}" ||
-    grep -m 1 -iE 'Signature verification failed|is not signed|unknown GnuPG key|Failed to retrieve new repository metadata' "$1" ||
+    grep -m 1 -iE 'Signature verification failed|is not signed|unknown GnuPG key|Failed to retrieve new repository metadata' "$1" | sed 's/^[ -]*//' | grep . ||
     grep -m 1 -E '^ *Error message: ' "$1" | sed 's/^ *Error message: //' | grep . ||
     grep -m 1 -E 'Curl error|Download .* error|Timeout exceeded|not found on medium' "$1" ||
     grep -m 1 -A 1 -E '^Problem' "$1" | tr '\n' ' ' | grep . ||
