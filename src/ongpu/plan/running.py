@@ -9,7 +9,7 @@ from ongpu.host import ollama_log
 from ongpu.host.ollama import Process, Service
 from ongpu.host.paths import DROP_IN, UNIT
 from ongpu.host.reading import Absent, Known, Unreadable, value_or_none
-from ongpu.plan import environment, sandbox, stranded
+from ongpu.plan import config_line, environment, sandbox, stranded
 from ongpu.plan.context import Context, Halt, because
 from ongpu.plan.files import content_of
 from ongpu.plan.movers import require_none_in_files
@@ -85,7 +85,21 @@ def _environment(context: Context, service: Service, process: Process) -> list[s
         _require_curable(service, differing, left_over)
     if not (differing or left_over):
         require_none_in_files(service, running, declared)
+        _require_taken(context, declared)
     return differing + left_over
+
+
+def _require_taken(context: Context, declared: Mapping[str, str]) -> None:
+    """For a process that was given what is declared. Raises Halt where its own log says that it took something else:
+    that is how this release reads it, and no restart changes it."""
+    journal = value_or_none(context.snapshot.journal)
+    if journal and (misread := config_line.misread(declared, ollama_log.server_config(journal.lines))):
+        release = context.spec.ollama.release
+        raise Halt(
+            "unsupported",
+            f'{"; ".join(misread)} (its log, "server config"): declare what Ollama {release} can read, or delete the '
+            "line",
+        )
 
 
 def _require_curable(service: Service, differing: list[str], left_over: list[str]) -> None:
