@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.plan.builders import configured_host, planned, spec
+from tests.plan.builders import blank_host, configured_host, planned, spec
 
 PLAIN = {"OLLAMA_FLASH_ATTENTION": None}
 
@@ -52,3 +52,11 @@ def test_a_quantized_cache_without_flash_attention_is_blocked(capability: str, r
 
 def test_a_capability_that_nobody_could_read_is_not_judged() -> None:
     assert why("[N/A]", models={"a": {"kv_cache_type": "q8_0"}}) == ""
+
+
+def test_a_jetsons_library_is_for_jetsons() -> None:
+    declared = {"driver": {"manage": False}, "ollama": {"env": {"OLLAMA_LLM_LIBRARY": "cuda_jetpack6"}}}
+    why = planned(configured_host(), spec(**declared)).of("override").blocked[0].why
+    assert "OLLAMA_LLM_LIBRARY is cuda_jetpack6, which only a Jetson has" in why
+    jetson = blank_host(kernel="5.15.148-tegra", arch="aarch64")
+    assert not planned(jetson, spec(**declared)).of("override").blocked

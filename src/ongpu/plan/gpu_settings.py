@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from ongpu.host.gpu import Gpu, pci_address
 from ongpu.host.reading import Known, value_or_none
 from ongpu.plan.context import Context, Halt
+from ongpu.plan.gate import is_jetson, system_of
 from ongpu.spec import ollama_variables
 
 _CC_6 = (0, 31, 2)  # since this release Ollama turns flash attention on by itself for 6.x
@@ -25,6 +26,7 @@ def require(context: Context, environment: Mapping[str, str]) -> None:
     release = context.spec.ollama.release
     problems = (
         *_flash_attention(release, environment, gpus),
+        *_jetpack(context, environment),
         *_library(environment, gpus),
         *_integrated(environment, gpus),
         *_overhead(environment, gpus),
@@ -78,6 +80,16 @@ def _flash_attention(release: str, environment: Mapping[str, str], gpus: list[Gp
 
 def _words(version: tuple[int, ...]) -> str:
     return ollama_variables.words(version)
+
+
+def _jetpack(context: Context, environment: Mapping[str, str]) -> Iterator[str]:
+    """Only a Jetson's add-on brings that directory; a name that is not there means CPU, without a warning."""
+    wanted = environment.get("OLLAMA_LLM_LIBRARY", "")
+    if wanted.startswith("cuda_jetpack") and not is_jetson(system_of(context)):
+        yield (
+            f"ollama.env.OLLAMA_LLM_LIBRARY is {wanted}, which only a Jetson has, and every model would run without "
+            "CUDA: delete the line"
+        )
 
 
 def _library(environment: Mapping[str, str], gpus: list[Gpu]) -> Iterator[str]:

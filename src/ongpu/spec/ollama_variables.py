@@ -15,11 +15,16 @@ Numbers = tuple[int, ...]
 
 LLAMA_SERVER = (0, 30, 0)  # models run in llama-server, which reads LLAMA_ARG_*; before, in Ollama's own runner
 SINCE: Mapping[str, Numbers] = {
+    "OLLAMA_RUNNERS_DIR": (0, 1, 39),
     "OLLAMA_SCHED_SPREAD": (0, 1, 45),
+    "OLLAMA_INTEL_GPU": (0, 1, 45),
     "OLLAMA_LOAD_TIMEOUT": (0, 3, 10),
     "OLLAMA_GPU_OVERHEAD": (0, 3, 10),
+    "OLLAMA_MULTIUSER_CACHE": (0, 3, 13),
     "OLLAMA_KV_CACHE_TYPE": (0, 5, 0),
+    "OLLAMA_NEW_ENGINE": (0, 5, 12),
     "OLLAMA_CONTEXT_LENGTH": (0, 5, 13),
+    "OLLAMA_NEW_ESTIMATES": (0, 11, 5),
     "OLLAMA_REMOTES": (0, 12, 0),
     "OLLAMA_VULKAN": (0, 12, 11),
     "OLLAMA_NO_CLOUD": (0, 16, 2),
@@ -46,6 +51,7 @@ NEVER_READ: Mapping[str, str] = {
     "OLLAMA_NOHISTORY": "only the command line reads it, the service does not; delete the line",
     "OLLAMA_EDITOR": "only the command line reads it, the service does not; delete the line",
     "OLLAMA_AUTH": "only clients read it, the service asks nobody who they are; delete the line",
+    "NVIDIA_DRIVER_CAPABILITIES": "only containers read it; delete the line",
     "NVIDIA_VISIBLE_DEVICES": "only containers are given GPUs by it; use `ollama.gpus`",
 }
 # Ollama gives llama-server these as options, which beat the variable.

@@ -64,6 +64,12 @@ REPLACED = {
 }
 # 24h   1h30m   300 (seconds)   -1 (for ever)          Go, time.ParseDuration
 _GO_DURATION = re.compile(r"[-+]?(?:\d+|(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+)", re.ASCII)
+# What is not of this form is ignored (discover/gpu.go, discover/amd.go), or keeps llama-server from starting.
+_FORMS = {
+    "JETSON_JETPACK": (re.compile(r"\d+(\.\d+)*", re.ASCII), "a JetPack version such as 6.2"),
+    "HSA_OVERRIDE_GFX_VERSION": (re.compile(r"\d+\.\d+\.\d+|gfx[0-9a-f]+", re.ASCII), "a version such as 10.3.0"),
+    "LLAMA_ARG_FIT": (re.compile("on|off|enabled|disabled|true|false|1|0"), "on or off"),
+}
 MAX_VARIABLE = 32_000  # Linux: 128 KiB for one variable, in bytes
 # What systemd takes for text: no line break or other control character, and no code point that Unicode sets aside.
 NOT_TEXT = re.compile(
@@ -279,6 +285,10 @@ def _as_ollama_reads_it(name: str, text: str) -> str:
         return _BOOLEANS[text.lower()]
     if name in WHOLE_NUMBERS and not (text.isascii() and text.isdecimal()):
         raise ValueError(f"{name}: {text!r} is not a whole number, so Ollama would use its default")
+    if name in WHOLE_NUMBERS and (len(text) > 20 or int(text) >= 1 << 64):
+        raise ValueError(f"{name}: {text} is more than Ollama can count, so it would use its default")
+    if name == "OLLAMA_CONTEXT_LENGTH" and 0 < int(text) < 4:
+        raise ValueError(f"{name}: Ollama would make 4 of {text}; write 4 or more")
     if name == "OLLAMA_MAX_QUEUE" and int(text) == 0:
         raise ValueError(f"{name}: with 0 Ollama refuses requests at random (503); write 1 or more")
     if name in DURATIONS and not _GO_DURATION.fullmatch(text):
@@ -288,6 +298,8 @@ def _as_ollama_reads_it(name: str, text: str) -> str:
         raise ValueError(f"{name}: {text!r} fails every load since Ollama 0.30; use one of {known}")
     if name == "OLLAMA_DEBUG" and not (text.lower() in _BOOLEANS or (text.isascii() and text.isdecimal())):
         raise ValueError(f"{name}: {text!r} would be ignored or hide the lines that name the GPUs; write 0, 1 or 2")
+    if name in _FORMS and not _FORMS[name][0].fullmatch(text):
+        raise ValueError(f"{name}: {text!r} is not {_FORMS[name][1]}")
     if name == "LLAMA_ARG_FIT_TARGET" and not re.fullmatch(r"\d+(,\d+)*", text, re.ASCII):
         raise ValueError(f"{name}: {text!r} is not MiB to leave free (1024), or one such number for each GPU")
     return text
