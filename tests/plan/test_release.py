@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from ongpu.host import paths
-from ongpu.plan.types import Interrupts, Run, Send
-from tests.plan.builders import blank_host, configured_host, installed_by_script, planned, spec
+from ongpu.host.ollama import OllamaBinary, OllamaInstall
+from ongpu.host.reading import Absent, Known
+from ongpu.plan.build import plan
+from ongpu.plan.types import Interrupts, Limits, Now, Run, Send
+from tests.plan.builders import TUESDAY, blank_host, configured_host, installed_by_script, planned, spec
 from tests.plan.runs import run
+from tests.plan.world import World
 
 
 def steps(version: str = "0.32.15", **over: object) -> list[Run]:
@@ -123,3 +130,47 @@ def test_a_package_says_what_it_lacks_and_how_to_remove_it() -> None:
     why = planned(blank_host(packaging=("deb",))).of("ollama").blocked[0].why
     assert "remove it (`apt-get remove ollama`), or declare ollama: {manage: false}" in why
     assert "snap remove ollama" in planned(blank_host(packaging=("snap",))).of("ollama").blocked[0].why
+
+
+def packaged(**attributes: Any) -> World:
+    """A distribution's package with its unit, running."""
+    program = "/usr/bin/ollama"
+    return installed_by_script(
+        packaging=("deb",), foreign_program=program, exe=program, binary=None,
+        fragment="/usr/lib/systemd/system/ollama.service", **attributes,
+    )  # fmt: skip
+
+
+def test_a_package_is_taken_over_where_the_inventory_says_so() -> None:
+    host = packaged()
+    why = planned(host).of("ollama").blocked[0].why
+    assert "declare ollama: {replace: true} to have its service run ongpu's release" in why
+    before = planned(host, spec(ollama={"replace": True}))
+    assert "/usr/bin/ollama" not in str(before.blocked)
+    assert run(host, spec(ollama={"replace": True})) == ""
+    assert host.exe == f"{paths.RELEASES}/0.32.15/bin/ollama"
+    assert paths.UNIT_FILE not in host.files, "the package's unit is the unit"
+    assert f"ExecStart={paths.BINARY} serve" in host.files[paths.DROP_IN][0]
+    assert planned(host, spec(ollama={"replace": True})).empty
+
+
+@pytest.mark.parametrize("packaging", [("snap",), ("docker",), ("deb", "docker")])
+def test_a_container_and_a_snap_are_never_taken_over(packaging: tuple[str, ...]) -> None:
+    plan = planned(blank_host(packaging=packaging), spec(ollama={"replace": True}))
+    assert [blocked.resource for blocked in plan.blocked if blocked.resource == "ollama"] == ["ollama"]
+    assert not [change for change in plan.changes if change.resource in ("account", "ollama", "unit", "override")]
+
+
+def test_another_ollama_beside_ours_is_named() -> None:
+    host = blank_host()
+    snapshot = host.snapshot()
+    other = OllamaBinary(path="/usr/bin/ollama", resolved="/usr/bin/ollama", version=Known("0.24.0", "--version"))
+    account = Absent("no such account")
+    there = OllamaInstall(
+        binaries=(other,), trees=(), release=Absent("none"), kept=(), account=account, packaging=("rpm",)
+    )
+    snapshot = replace(snapshot, ollama=Known(there, "file system"))
+    (change,) = plan(spec(ollama={"replace": True}), snapshot, Now(TUESDAY), Limits()).of("ollama").changes
+    assert (
+        change.summary == "install ollama 0.32.15 (beside the rpm package's /usr/bin/ollama 0.24.0, which stays unused)"
+    )

@@ -19,7 +19,8 @@ _NOTHING = OllamaInstall(binaries=(), trees=(), release=_NO_TRACE, kept=(), acco
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
     """`ours` = the release in `current`, complete, and BINARY leads to it. `adopted` = the declared version that
-    someone else put at BINARY, complete: left as it is. `before` says what is there now, for the summary."""
+    someone else put at BINARY, complete: left as it is. `before` says what is there now, for the summary; `beside`
+    names a program elsewhere that stays."""
 
     version: str
     ours: bool
@@ -27,6 +28,7 @@ class Installed:
     unpacked: bool
     before: str
     exe: str
+    beside: str = ""
 
 
 def service_of(context: Context) -> Service | None:
@@ -42,13 +44,14 @@ def service_of(context: Context) -> Service | None:
 
 def install_of(context: Context) -> OllamaInstall:
     """What is there of Ollama, where ongpu may manage it at all. The first question of every Ollama resource: on a
-    host where Docker or snap runs it, not even an account or a drop-in of ours is written.
+    host where Docker or snap runs it, not even an account or a drop-in of ours is written. A distribution's package is
+    taken over where the inventory says so: our drop-in has its unit run our release.
 
     Raises Halt("unsupported") there, Halt("unknown") when it could not be looked at.
     """
     system_of(context)
     install = known(context.snapshot.ollama, "which Ollama is installed", absent=_NOTHING)
-    if install.packaging:
+    if install.packaging and not (context.spec.ollama.replace and set(install.packaging) <= _PACKAGES.keys()):
         raise Halt("unsupported", _not_ours(install))
     return install
 
@@ -70,7 +73,8 @@ def _not_ours(install: OllamaInstall) -> str:
         cuda = any("cuda" in name for tree in trees for name in (*tree.backends, *tree.entries))
         lacks = "" if cuda or not trees else " without a CUDA library, so that every model runs on the CPU"
         return (
-            f"Ollama is here as {kind}, a package of the distribution{lacks}: remove it (`{_PACKAGES[kind]}`), {keep}"
+            f"Ollama is here as {kind}, a package of the distribution{lacks}: declare ollama: {{replace: true}} to "
+            f"have its service run ongpu's release, remove it (`{_PACKAGES[kind]}`), {keep}"
         )
     kinds = ", ".join(install.packaging)
     return f"Ollama is here as {kinds}, which ongpu diagnoses but does not manage: remove it, {keep}"
@@ -100,7 +104,18 @@ def installed(context: Context) -> Installed:
         unpacked=unpacked,
         before=f"{theirs or 'unknown version'} at {BINARY}, not from ongpu" if foreign else current,
         exe=resolved if adopted else f"{own}/bin/ollama",
+        beside=_beside(install),
     )
+
+
+def _beside(install: OllamaInstall) -> str:
+    """`the deb package's /usr/bin/ollama 0.24.0`; empty where no other Ollama is found."""
+    for binary in install.binaries:
+        if binary.path != BINARY and not binary.resolved.startswith(f"{RELEASES}/"):
+            version = f" {binary.version.value}" if isinstance(binary.version, Known) else ""
+            whose = f"the {install.packaging[0]} package's " if install.packaging else ""
+            return f"{whose}{binary.path}{version}"
+    return ""
 
 
 # Add-on -> the beginning of its directory in lib/ollama (release.yaml, scripts/build_linux.sh).

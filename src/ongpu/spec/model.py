@@ -123,6 +123,13 @@ class Ollama(Strict):
         Field(description="absent: what ongpu has installed of Ollama is stopped and removed; models stay."),
     ] = "present"
     release: Annotated[VersionText, Field(description="Version without v, e.g. 0.32.15.")]
+    replace: Annotated[
+        bool,
+        Field(
+            description="Have the service of a distribution's package (deb, rpm, pacman) run ongpu's release; the "
+            "package, its unit and its models stay as they are."
+        ),
+    ] = False
     addons: Annotated[
         list[Literal["rocm", "mlx", "jetpack5", "jetpack6"]],
         Field(description="Further archives of the release; a Jetson's JetPack is found by itself."),

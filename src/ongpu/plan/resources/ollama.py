@@ -57,7 +57,10 @@ def _switch(version: str) -> Run:
 def _summary(there: Installed) -> str:
     if there.before == there.version:
         return f"ollama {there.version}: " + ("link it again" if there.unpacked else "incomplete, install it again")
-    return f"ollama {there.before} -> {there.version}" if there.before else f"install ollama {there.version}"
+    if there.before:
+        return f"ollama {there.before} -> {there.version}"
+    beside = f" (beside {there.beside}, which stays unused)" if there.beside else ""
+    return f"install ollama {there.version}{beside}"
 
 
 def _fetch(context: Context, version: str, arch: str) -> list[Step]:
