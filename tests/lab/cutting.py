@@ -33,10 +33,10 @@ cat >/run/cut/before-each <<'END'
 _cut() {
   [ "$EUID" = 0 ] && [ -e /run/cut/at ] || return 0
   case $1 in
-    'systemctl show'* | 'systemctl is-'* | 'systemctl --quiet is-'* | 'systemctl reset'*) return 0 ;;
+    */run/cut* | 'systemctl show'* | 'systemctl is-'* | 'systemctl --quiet is-'* | 'systemctl reset'*) return 0 ;;
     mv\ * | ln\ * | rm\ * | cp\ * | mkdir\ * | chmod\ * | chown\ * | install\ * | systemctl\ * | logger\ * | sync\ *) ;;
     tar\ * | said=*tar\ * | http=*curl\ * | ask\ *--data* | curl\ *--data* | curl\ *--output*) ;;
-    printf\ *\>* | cat\ *\>*) ;;
+    printf\ *\>\ [\"\$/]* | cat\ *\>\ [\"\$/]*) ;;
     *) return 0 ;;
   esac
   read -r _n </run/cut/count; _n=$((_n + 1)); echo $_n >/run/cut/count
