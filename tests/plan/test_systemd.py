@@ -12,7 +12,7 @@ from ongpu.plan.context import Halt
 from ongpu.plan.environment import MARKER, marked
 from ongpu.plan.render import render
 from ongpu.plan.systemd import assignment
-from ongpu.spec.values import NOT_TEXT
+from ongpu.spec.variables import NOT_TEXT
 
 _ESCAPES = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "s": 32, '"': 34, "'": 39, "\\": 92}
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from ongpu.host.duration import go_seconds
 from ongpu.plan.secrets import shown
-from ongpu.spec.values import BOOLEANS, DURATIONS, WHOLE_NUMBERS
+from ongpu.spec.variables import BOOLEANS, DURATIONS, WHOLE_NUMBERS
 
 _FALSE = ("0", "false", "f", "")
 # OLLAMA_DEBUG is a boolean in releases before numeric levels, else slog's level.

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from ongpu.plan.context import Halt
-from ongpu.spec.values import NOT_TEXT
+from ongpu.spec.variables import NOT_TEXT
 
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from ongpu.spec import ollama_variables, values
+from ongpu.spec import ollama_variables, values, variables
 from ongpu.spec.served import ModelSpec as ModelSpec
 from ongpu.spec.served import Sha256, one_name_per_file
 from ongpu.spec.settings import STRICT, Cuda, DriverSettings
@@ -152,7 +152,7 @@ class Ollama(Strict):
     ] = "all"
     env: Annotated[
         dict[str, Any],
-        AfterValidator(values.environment),
+        AfterValidator(variables.environment),
         WithJsonSchema(_ENVIRONMENT),
         Field(description="Environment of the service; what the declared release would not read is an error."),
     ] = {}
