@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import textwrap
 from collections.abc import Callable, Mapping
 
@@ -42,6 +44,19 @@ LAYOUTS: Mapping[str, Layout] = {
         f"### What is the issue?\n\nIt does not work.\n\n```shell\n{text}\n```\n\n### OS\n\nLinux\n"
     ),
     "quoted": _each(lambda line: f"> {line}"),
+    "quoted-twice": _each(lambda line: f">> {line}"),
+    "quoted-tight": _each(lambda line: line if line.startswith(">") else f">{line}"),
+    "journal-short-unix": _each(lambda line: f"1768473274.123456 gpuhost ollama[1234]: {line}"),
+    "spaced-stamps": _each(lambda line: f"2026-01-15 10:34:34.123 {line}"),
+    "stamps-in-brackets": _each(lambda line: f"[2026-01-15 10:34:34] {line}"),
+    "stamps-and-bars": _each(lambda line: f"2026-01-15 10:34:34 | {line}"),
+    "grep": _each(lambda line: f"logs/server.log:{line}"),
+    "grep-numbered": _each(lambda line: f"logs/server.log:17:{line}"),
+    "backticks": _each(lambda line: f"`{line}`"),
+    "entities": lambda text: html.escape(text),
+    "typographic": lambda text: re.sub(r'"([^"\n]*)"', "\u201c\\1\u201d", text),
+    "hard-spaces": lambda text: text.replace("  ", "\u00a0 "),
+    "byte-order-mark": lambda text: f"\ufeff{text}",
     "indented": _each(lambda line: f"    {line}"),
     "blank-lines": lambda text: text.replace("\n", "\n\n"),
     "wrapped": _wrapped,

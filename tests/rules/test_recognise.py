@@ -99,3 +99,12 @@ def test_no_sign_tells_one_digit_from_another() -> None:
         zeroed = for_zeros(sign)
         assert zeroed is not None, kind
         assert zeroed.pattern == sign.pattern, kind
+
+
+def test_a_record_that_a_terminal_cut_in_the_middle_of_words_is_one_line_again() -> None:
+    record = (
+        "time=2025-03-04T08:00:00Z level=INFO source=server.go:168 msg=offload library=cuda layers.requested=-1 "
+        'layers.model=29 layers.offload=29 memory.available="[7.6 GiB]" memory.required.full="4.4 GiB"'
+    )
+    cut = "\n".join(record[at : at + 72] for at in range(0, len(record), 72))
+    assert [line.text for line in evidence_of({"paste": cut}).lines] == [record]

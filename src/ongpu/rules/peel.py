@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from html import unescape
 
 from ongpu.host.ollama_log.text import clean
 
@@ -27,8 +28,30 @@ _STAMP = re.compile(
 )
 # [pod/ollama-7d9f/ollama] time=…                kubectl logs --prefix
 _POD = re.compile(r"^\[pod/[\w./-]{1,200}\] ")
-# > time=…                                       a mail's or an issue's quotation; `>>> ` is Ollama's own prompt
-_QUOTED = re.compile(r"^(?:> ){1,5}")
+# > time=…   >> time=…   >time=…                 a mail's or an issue's quotation; `>>> ` is Ollama's own prompt
+_QUOTED = re.compile(r"^(?:> ?){1,2}(?:> ){0,3}(?!>)")
+# 2026-01-15 10:34:34.123 time=…   [2026-01-15 10:34:34] time=…   2026-01-15 10:34:34 | time=…      other loggers
+_SPACED_STAMP = re.compile(r"^\[?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d{1,9})?\]?(?: \|(?= (?:[^|]*$|\|)))? ")
+# 1768473274.123456 gpuhost ollama[1234]: time=…  journalctl -o short-unix
+_UNIX_STAMP = re.compile(r"^\d{9,11}\.\d{6} (?:\S{1,80} [\w.@-]{1,60}\[\d{1,10}\]: )?")
+# ollama.log:time=…   ollama.log:17:time=…        grep
+_FILE = re.compile(r"^[\w./-]{1,120}\.(?:log|txt):(?:\d{1,8}:)?")
+# 17:|   0  NVIDIA …      17  |   0  NVIDIA …    a table behind line numbers
+_NUMBERED = re.compile(r"^ {0,6}\d{1,6}(?::|  ?)(?=[|+])")
+_ENTITY = re.compile(r"&(?:quot|gt|lt|amp|#x?[0-9a-fA-F]{2,5}|nbsp);")
+# What word processors, web pages and chats make of plain characters.
+_PLAIN = str.maketrans(
+    {
+        "\u201c": '"',
+        "\u201d": '"',
+        "\u2018": "'",
+        "\u2019": "'",
+        "\u00a0": " ",
+        "\u202f": " ",
+        "\ufeff": "",
+        "\u200b": "",
+    }
+)
 _BARE = re.compile(r"[^\s\"=]+")
 
 # NVRM: installed in this system is not supported by open / NVRM: nvidia.ko because …: a sentence on several lines
@@ -51,13 +74,21 @@ def tidy(raw: str) -> str:
     if raw.startswith("{") and len(raw) <= _LONGEST_JSON and (inner := _from_json(raw)) is not None:
         text = inner.split("\n", 1)[0]
     text = text[:_LONGEST]
+    if not text.isascii():
+        text = text.translate(_PLAIN)
+    if "&" in text and _ENTITY.search(text):
+        text = unescape(text).translate(_PLAIN)
+    if text.startswith("`"):
+        text = text.strip("`")
     if "\x1b" in text:
         text = _ANSI.sub("", text)
     if not text.isprintable():
         text = _CONTROL.sub("", text.rstrip("\r").rsplit("\r", 1)[-1])
     if text.startswith((">", "[")):
         text = _POD.sub("", _QUOTED.sub("", text, count=1), count=1)
-    text = _unstamped(_unstamped(text))
+    if ".log:" in text or ".txt:" in text:
+        text = _FILE.sub("", text, count=1)
+    text = _NUMBERED.sub("", _unstamped(_unstamped(text)), count=1)
     if text.startswith("[") or " kernel: " in text:
         text = _KERNEL_PREFIX.sub("", text, count=1)
     return text.rstrip()
@@ -65,7 +96,10 @@ def tidy(raw: str) -> str:
 
 def _unstamped(text: str) -> str:
     text = clean(text)
-    return _STAMP.sub("", text, count=1) if text[:1].isdecimal() else text
+    if text[:1].isdecimal() or text.startswith("[2"):
+        for stamp in (_STAMP, _SPACED_STAMP, _UNIX_STAMP):
+            text = stamp.sub("", text, count=1)
+    return text
 
 
 def _from_json(raw: str) -> str | None:

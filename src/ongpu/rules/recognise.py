@@ -7,6 +7,7 @@ costs little; the first ones show where trouble began, the last ones how things 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -151,18 +152,28 @@ def _sign_of(line: str) -> Kind | None:
 def _unwrapped(lines: list[str]) -> Iterator[str]:
     """A logger's record that a terminal or a mailer broke into lines, as one line again: its quotes are not closed, or
     the next line goes on with `key=value`."""
-    held = ""
+    held = last = ""
     joined = 0
+    edge = _edge(lines)
     for line in lines:
         if held and (joined >= _MOST_JOINED or _begins(line) or not (held.count('"') % 2 or _CONTINUES.match(line))):
             yield held
             held, joined = "", 0
-        held, joined = (f"{held} {line.strip()}", joined + 1) if held else (line, 0)
+        glue = "" if len(last) == edge else " "
+        held, joined = (f"{held}{glue}{line.strip() if glue else line}", joined + 1) if held else (line, 0)
+        last = line
         if not ("msg=" in held and len(held) < _LONGEST and (held.count('"') % 2 or len(line) >= _WIDE)):
             yield held
             held, joined = "", 0
     if held:
         yield held
+
+
+def _edge(lines: list[str]) -> int:
+    """The column at which a terminal broke lines in the middle of words: several lines end there, none goes beyond."""
+    lengths = Counter(len(line) for line in lines if len(line) >= _WIDE and not line.startswith(("|", "+")))
+    longest = max(lengths, default=0)
+    return longest if lengths[longest] > 1 else -1
 
 
 _WIDE = 60  # columns; a shorter line was not wrapped

@@ -18,7 +18,7 @@ from ongpu.rules.rule import Hit, Rule, likely, proven
 
 _OUT = words("out of memory")
 _SAID = words(
-    r"reducing automatic context[^\n]{0,120}", r"failed to allocate[^\n]{0,60}(?:kv|cache)[^\n]{0,60}",
+    r"reducing automatic context[^\n]{0,120}", r"context size reduced from \d{4,8} to \d{3,8}[^\n]{0,80}", r"failed to allocate[^\n]{0,60}(?:kv|cache)[^\n]{0,60}",
     r"(?:kv|cache)[^\n]{0,40}(?:failed to allocate|out of memory)",
 )  # fmt: skip
 _LONG = 32768

@@ -45,7 +45,7 @@ _LIBRARY = words(
 )  # fmt: skip
 # |  N/A  33C    P8    28W /   165W |   0MiB /   24576MiB |   0%   Default |
 _MEMORY = regex(r"\b(\d{1,7})MiB */ *(\d{2,7})MiB *\|[^|\n]*?(\bDefault|E\. *Process|Exclusive_?Process|Prohibited)")
-_ROW = regex(r"^\| +\d{1,2} {2,4}(\S[^|\n]*?) +(?:On|Off|N/A) +\|", re.MULTILINE)
+_ROW = regex(r"^\| +\d{1,2} +(\S[^|\n]*?) +(?:On|Off|N/A) +\|", re.MULTILINE)
 LISTED = regex(r"^\s*GPU \d{1,2}: (.{3,80}?) \(UUID", re.MULTILINE)
 _NAMED = regex(
     r'inference compute[^\n]{0,300} (?:description|name)="(?!cpu)([^"\n]{3,80})"|updating cuda memory data[^\n]{0,200} name="([^"\n]{3,80})"|\bDevice \d{1,2}: ([^,\n]{3,80}), compute'

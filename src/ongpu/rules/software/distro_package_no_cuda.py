@@ -19,7 +19,7 @@ from ongpu.rules.rule import Hit, Rule, likely, possible, proven
 _NOT_LOADED = words("error while loading shared libraries: lib(?:cudart|cublas)")
 _EMPTY = words(
     r"ollama-cuda: 0 total files", r"package '?ollama-cuda'? (?:was )?not found", r"ollama-cuda[^\n]{0,20}(?:not installed|is not installed|none)",
-    r"acceleration = (?:null|false|\"\")", r"no (?:such )?package[^\n]{0,20}ollama-cuda",
+    r"\bollama-\d[^\n]{0,60} USE=\"[^\"\n]{0,200}(?<![\w-])-cuda\b", r"acceleration = (?:null|false|\"\")", r"no (?:such )?package[^\n]{0,20}ollama-cuda",
 )  # fmt: skip
 _PACKAGED = words(
     r"^(?:local/|extra/)?ollama \d+\.\d+\.\d+-\d",

@@ -18,6 +18,7 @@ from ongpu.rules.facts import codes, placement, places
 from ongpu.rules.rule import Hit, Rule, likely, possible
 
 _WINDOWS = words(
+    r"WSL environment detected but no adapters were found",
     r"GPU access blocked by the operating system",
     r"/usr/lib/wsl/lib[^\n]{0,80}(?:No such file|cannot access|not found)",
 )
