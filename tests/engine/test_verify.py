@@ -108,6 +108,18 @@ def test_without_declared_models_nothing_is_loaded_but_the_gpus_are_looked_at(
     assert asked == [0]
 
 
+def test_where_ollama_is_to_be_gone_a_cuda_that_cannot_be_tried_is_no_doubt(
+    proving: Proving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(proof, "cuda_objection", lambda count, snapshot, proven: asked.append(proven))
+    for state in ("present", "absent"):
+        ollama = {"release": "0.32.15", "state": state}
+        proving.data["gpu1"] = {"ongpu": {"ollama": ollama, "expect": {"gpus": 0}}}
+        proving.run("gpu1")
+    assert asked == [False, True]
+
+
 def test_a_bug_is_one_hosts_trouble(proving: Proving, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise KeyError("models")

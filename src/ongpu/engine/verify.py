@@ -46,7 +46,8 @@ def prove_now(host: Host, load: bool) -> tuple[ModelResult, ...]:
         cell.models = tuple(found[name] for name in spec.models)
     seen = snapshot(host)
     count = spec.expect.gpus
-    cell.gpus = missing_gpus(count, spec.expect.name, seen) or cuda_objection(count, seen, proven=bool(spec.models))
+    proven = bool(spec.models) or _serves_nothing(spec)
+    cell.gpus = missing_gpus(count, spec.expect.name, seen) or cuda_objection(count, seen, proven=proven)
     return cell.models
 
 
@@ -65,6 +66,11 @@ def _turns(host: Host, spec: HostSpec, before: HostSnapshot, load: bool) -> dict
             new = {n: gave_way(one, most, count) if full(n) in turn.ours else one for n, one in new.items()}
         found |= new
     return found
+
+
+def _serves_nothing(spec: HostSpec) -> bool:
+    """Where Ollama is to be gone, a CUDA that cannot be tried holds nobody up; one that fails is still told."""
+    return spec.ollama.manage and spec.ollama.state == "absent"
 
 
 def verify(load: bool = True, spec: Mapping[str, Any] | None = None) -> Generator[FunctionCommand, None, None]:
