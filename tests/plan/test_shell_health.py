@@ -209,6 +209,23 @@ def test_an_embedding_model_is_loaded_by_its_own_endpoint(ollama: Ollama) -> Non
     assert any("/api/embed" in call for call in ollama.bench.calls("curl"))
 
 
+def test_a_drop_in_that_was_taken_away_comes_back_where_the_service_does_not_start(ollama: Ollama) -> None:
+    """An undo removes it, and what was there before does not answer in its version."""
+    ollama.serves("now", model("a:1"))
+    ollama.serves("old", model("a:1"))
+    ollama.drop_in.unlink()
+    ollama.bench.fake(
+        "systemctl",
+        f'[ "$1" != restart ] || cp {ollama.bench.place}/$(cat {ollama.drop_in} 2>/dev/null || echo none)/* '
+        f"{ollama.bench.place}/now/\n[ $1 = show ] && echo 0; exit 0",
+    )
+    ollama.serves("none", version="0.1.0")
+    reason = ollama.restarted(GPUS="", DECLARED="")
+    assert "it answers as ollama 0.1.0, not 0.32.15" in reason
+    assert "put back, and the service answers again: the previous 50-ongpu.conf" in reason
+    assert ollama.drop_in.read_text() == "old"
+
+
 def test_a_foreign_program_is_put_back(ollama: Ollama) -> None:
     kept = ollama.bench.place / "kept"
     kept.write_text("#!/bin/sh\n")

@@ -61,6 +61,15 @@ def test_a_file_comes_back_with_its_mode_and_the_service_is_restarted_with_care(
     assert "\nAPI=http://127.0.0.1:9999\n" in (again.steps[-1].stdin or "")  # type: ignore[union-attr]
 
 
+def test_an_earlier_state_that_was_worse_is_given_back_all_the_same() -> None:
+    """The health gate compares a restart with the service before it; an undo is asked for with open eyes."""
+    (*_, change) = undone(record(state(files=drop_in("c")), files={paths.DROP_IN: "old"})).changes
+    script = change.steps[-1].stdin  # type: ignore[union-attr]
+    assert script is not None
+    assert "GPUS=''\n" in script
+    assert "DECLARED=''\n" in script
+
+
 def test_what_somebody_changed_back_already_is_left_alone() -> None:
     before = state(files=drop_in("c"))
     assert undone(record(before, now=before)).empty

@@ -190,6 +190,7 @@ def _restart(context: Context, record: Record, service: Service) -> Change:
         api=api_url(address[1] if address else ""),
         version=record.before.current if record.differs("current") else record.now.current,
         old=record.now.current if record.differs("current") else "",
+        as_it_was=True,
     )
     steps: tuple[Step, ...] = (
         *drained(context),

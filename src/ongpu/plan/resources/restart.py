@@ -118,12 +118,17 @@ def _step(context: Context, service: Service, verb: str, what: str, why: str = "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What the service is to be after a restart. `old`: the release that is put back if it is not well then."""
+    """What the service is to be after a restart. `old`: the release that is put back if it is not well then.
+
+    `as_it_was`: somebody wants an earlier state back, whatever it was like. Then it is well when it answers in that
+    version, also with fewer GPUs or with models on the CPU.
+    """
 
     api: str
     version: str
     old: str = ""
     models_dir: str = ""
+    as_it_was: bool = False
 
 
 def step(context: Context, service: Service, target: Target, *, verb: str, what: str, why: str) -> Run:
@@ -151,8 +156,8 @@ def step(context: Context, service: Service, target: Target, *, verb: str, what:
         BINARY=BINARY,
         REPLACED=REPLACED,
         WANTED=target.version,
-        GPUS=_gpus(context),
-        DECLARED=" ".join(full(name) for name in context.spec.models),
+        GPUS="" if target.as_it_was else _gpus(context),
+        DECLARED="" if target.as_it_was else " ".join(full(name) for name in context.spec.models),
         LOAD_LIMIT=str(LOAD_SECONDS),
         TRY_LIMIT=str(TRY_SECONDS),
         **_serving_now(context, service),

@@ -26,10 +26,14 @@ fi
 # copy FILE FILE: whole or not at all, with its mode (it may hold secrets)
 copy() { mkdir -p "${2%/*}" && cp -p "$1" "$2.new" && mv -f "$2.new" "$2"; }
 
+other_drop_in_was_good() {
+  [ -f "$GOOD" ] && { [ ! -f "$DROP_IN" ] || [ "$(checksum "$GOOD")" != "$(checksum "$DROP_IN")" ]; }
+}
+
 # goes_back: is there another release or drop-in to put back, should what is declared now be worse?
 goes_back() {
   [ -n "$OLD" ] || [ -f "$REPLACED" ] || { [ -f "$DROP_IN" ] && [ "$BARE" = yes ]; } ||
-    { [ -f "$DROP_IN" ] && [ -f "$GOOD" ] && [ "$(checksum "$GOOD")" != "$(checksum "$DROP_IN")" ]; }
+    { [ "$BARE" != yes ] && other_drop_in_was_good; }
 }
 
 before=
@@ -74,6 +78,7 @@ if [ -n "$OLD" ] && [ -x "$RELEASES/$OLD/bin/ollama" ]; then
   rm -f "$CURRENT.new"
   ln -s "$OLD" "$CURRENT.new"
   mv -fT "$CURRENT.new" "$CURRENT"
+  [ -e "$BINARY" ] || ln -sf "$CURRENT/bin/ollama" "$BINARY"
   back="ollama $OLD"
 elif [ -f "$REPLACED" ] && [ -x "$(cat "$REPLACED")" ]; then
   copy "$(cat "$REPLACED")" "$BINARY"
@@ -85,7 +90,7 @@ if [ -f "$DROP_IN" ] && [ "$BARE" = yes ]; then
   mv -f "$DROP_IN" "$DROP_IN.failed" # systemd reads only *.conf
   back="${back:+$back and }the service without ${DROP_IN##*/} (kept as ${DROP_IN##*/}.failed)"
   api=$API_BEFORE
-elif [ -f "$DROP_IN" ] && [ -f "$GOOD" ] && [ "$(checksum "$GOOD")" != "$(checksum "$DROP_IN")" ]; then
+elif [ "$BARE" != yes ] && other_drop_in_was_good; then
   copy "$GOOD" "$DROP_IN"
   back="${back:+$back and }the previous ${DROP_IN##*/}"
   api=$API_BEFORE
