@@ -33,8 +33,9 @@ cat >/run/cut/before-each <<'END'
 _cut() {
   [ "$EUID" = 0 ] && [ -e /run/cut/at ] || return 0
   case $1 in
-    */run/cut* | 'systemctl show'* | 'systemctl is-'* | 'systemctl --quiet is-'* | 'systemctl reset'*) return 0 ;;
-    mv\ * | ln\ * | rm\ * | cp\ * | mkdir\ * | chmod\ * | chown\ * | install\ * | systemctl\ * | logger\ * | sync\ *) ;;
+    *'"$new/files'* | */run/cut*) return 0 ;;
+    'systemctl show'* | 'systemctl is-'* | 'systemctl --quiet is-'* | 'systemctl reset'*) return 0 ;;
+    mv\ * | ln\ * | rm\ * | cp\ * | chmod\ * | chown\ * | install\ * | systemctl\ * | useradd\ * | usermod\ *) ;;
     tar\ * | said=*tar\ * | http=*curl\ * | ask\ *--data* | curl\ *--data* | curl\ *--output*) ;;
     printf\ *\>\ [\"\$/]* | cat\ *\>\ [\"\$/]*) ;;
     *) return 0 ;;

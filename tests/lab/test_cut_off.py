@@ -92,6 +92,7 @@ class Bed:
         assert record["changes"] == [], f"{words}: {record['changes']}"
         if was_cut:
             self.told.append(words)
+            print(words, flush=True)
         return was_cut
 
     def finish(self, on: Controller, words: str = "") -> None:
@@ -162,6 +163,6 @@ def test_cut_off_anywhere_the_service_answers_and_the_next_run_goes_on(lab: Lab,
         for done in [pool.submit(work, bed) for bed in made]:
             done.result()
     told = sorted(line for bed in made for line in bed.told)
-    print(*told, f"{len(told)} places", sep="\n")
+    print(f"{len(told)} places")
     for victim, change in itertools.product(VICTIMS, CHANGES):
         assert any(f"{change}, {victim} " in line for line in told), f"{change}, {victim}: never cut"

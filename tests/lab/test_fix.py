@@ -173,6 +173,28 @@ def test_a_fix_that_makes_it_worse_is_taken_back(ward: Ward) -> None:
         ward.discharge(host, "cuda-visible-devices-hides-gpu")
 
 
+def test_a_fix_is_taken_back_and_that_too(ward: Ward) -> None:
+    drop_in = "/etc/systemd/system/ollama.service.d/zz-ongpu-fix.conf"
+    ward.stage({"lab1": "llama-arg-override"})
+    try:
+        (fix,) = ward.fixed("ENV-012", "lab1", "--allow", "restart")["lab1"]["fixes"]
+        assert fix["state"] == "fixed", fix
+        before = ward.hosts[0].out(f"sha256sum {drop_in}")
+        foreseen = ward.on.report("undo", "lab1", "--dry", expect=2)["lab1"]
+        assert f"remove {drop_in}" in [change["summary"] for change in foreseen["changes"]], foreseen
+        assert ward.on.report("undo", "lab1", "-y")["lab1"]["verdict"] == "ok"
+        assert ward.hosts[0].run(f"test -e {drop_in}").returncode != 0
+        ward.hosts[0].out("ollama run llama3.2:3b hi")
+        assert ward.diagnosed("lab1")["lab1"]["findings"][0]["cause"] == "llama-arg-override"
+        assert ward.on.report("undo", "lab1", "-y")["lab1"]["verdict"] == "ok"
+        assert ward.hosts[0].out(f"sha256sum {drop_in}") == before
+        ward.hosts[0].out("ollama run llama3.2:3b hi")
+        assert ward.diagnosed("lab1")["lab1"]["findings"] == []
+    finally:
+        ward.take_back({"lab1": "llama-arg-override"})
+        ward.discharge(ward.hosts[0], "llama-arg-override")
+
+
 def test_plain_pyinfra_repairs_too(ward: Ward) -> None:
     ward.stage({"lab1": "llama-arg-override"})
     try:

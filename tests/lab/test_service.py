@@ -159,6 +159,21 @@ def test_down_and_up_again_models_stay_resident_with_their_own_duration(server: 
     assert "it is ollama 0.24.0 with 1 of 1 GPUs, llama3.2:3b on the GPU" in server.journal()
 
 
+def test_only_the_release_in_use_and_the_one_before_it_are_kept(server: Server) -> None:
+    server.on(NEW).report("apply", "-y")
+    server.host.out("mkdir -p /opt/ongpu/ollama/0.5.4/bin; touch /opt/ongpu/ollama/0.5.4/bin/ollama")
+    assert server.on(NEW).report("plan", expect=2)["lab1"]["changes"] == [
+        {
+            "resource": "tidy", "kind": "change", "diff": "", "interrupts": "none", "state": "planned", "cause": "",
+            "summary": f"remove ollama 0.5.4 ({OLD} stays, for `ongpu undo`)",
+        }
+    ]  # fmt: skip
+    before = server.started()
+    server.on(NEW).report("apply", "-y")
+    assert server.host.out("ls /opt/ongpu/ollama") == f"{OLD}\n{NEW}\ncurrent\nprevious"
+    assert server.started() == before
+
+
 def test_a_second_run_changes_and_restarts_nothing(server: Server) -> None:
     on = server.on(NEW)
     on.report("apply", "-y")
@@ -336,6 +351,62 @@ def test_undoing_the_first_run_leaves_a_host_without_ongpus_doing(
     assert on.report("verify", "--load")["lab2"]["models"][0]["verdict"] == "verified"
 
 
+PACKAGE = r"""
+version=0.24.0 tree=/root/package
+mkdir -p $tree/DEBIAN $tree/usr/lib/systemd/system
+curl --fail --silent --location --output /root/ollama.tar.zst \
+  https://github.com/ollama/ollama/releases/download/v$version/ollama-linux-amd64.tar.zst
+zstd -dc /root/ollama.tar.zst | tar -x -C $tree/usr
+rm -rf $tree/usr/lib/ollama/cuda_v* $tree/usr/lib/ollama/vulkan
+cat >$tree/usr/lib/systemd/system/ollama.service <<'END'
+[Unit]
+Description=Ollama of a distribution
+[Service]
+ExecStart=/usr/bin/ollama serve
+User=ollama
+Environment=OLLAMA_MODELS=/var/lib/ollama HOME=/var/lib/ollama
+[Install]
+WantedBy=multi-user.target
+END
+printf '%s\n' 'Package: ollama' "Version: $version-1" 'Architecture: amd64' 'Maintainer: none <none@example.org>' \
+  'Description: Ollama without CUDA' >$tree/DEBIAN/control
+dpkg-deb --root-owner-group -Zgzip -z1 --build $tree /root/ollama.deb
+useradd --system --home-dir /var/lib/ollama --create-home ollama
+dpkg -i /root/ollama.deb
+systemctl daemon-reload
+systemctl enable --now ollama
+"""
+
+
+def test_a_distributions_package_is_refused_taken_over_and_given_back(
+    blank: Callable[..., list[Host]], controller: Callable[..., Controller]
+) -> None:
+    (host,) = blank("lab2")
+    host.out(f"set -eu\n{PACKAGE}")
+    started = "systemctl show -p ExecMainStartTimestamp -p MainPID ollama"
+    program = "readlink /proc/$(systemctl show -p MainPID --value ollama)/exe"
+    before = host.out(started)
+    record = controller(fleet({"lab2": SMALL})).report("apply", "-y", expect=2)["lab2"]
+    assert "Ollama is here as deb, a package of the distribution without a CUDA library" in record["error"], record
+    assert "declare ollama: {replace: true} to have its service run ongpu's release" in record["error"]
+    assert host.out(started) == before
+
+    on = controller(fleet({"lab2": SMALL}, ollama={"release": NEW, "replace": True}))
+    record = on.report("apply", "-y")["lab2"]
+    assert record["models"][0]["verdict"] == "verified", record
+    told = f"install ollama {NEW} (beside the deb package's /usr/bin/ollama {OLD}, which stays unused)"
+    assert told in [change["summary"] for change in record["changes"]]
+    assert host.out(program) == f"/opt/ongpu/ollama/{NEW}/bin/ollama"
+    assert host.out("dpkg --verify ollama; test ! -e /etc/systemd/system/ollama.service") == ""
+    assert host.out("ls /var/lib/ollama/manifests/registry.ollama.ai/library") == "llama3.2", "in the package's store"
+    assert on.report("apply", "-y")["lab2"]["changes"] == []
+
+    assert on.report("undo", "lab2", "-y")["lab2"]["verdict"] == "ok"
+    assert host.out(program) == "/usr/bin/ollama"
+    assert host.run(f"test -e {DROP_IN}").returncode != 0
+    assert host.out("dpkg --verify ollama") == ""
+
+
 def test_a_release_of_the_controller_is_copied_where_no_server_is_reached(
     server: Server, lab: Lab, tmp_path: Path
 ) -> None:
@@ -361,7 +432,7 @@ def test_a_release_of_the_controller_is_copied_where_no_server_is_reached(
 
     gone = fleet({"lab1": {"expect": SMALL["expect"]}}, ollama={"release": NEW, "state": "absent"})
     removed = server.controlled(gone)
-    assert removed.ongpu("apply", "-y").returncode in (0, 3), "without Ollama nobody can say whether CUDA starts"
+    assert removed.report("apply", "-y")["lab1"]["verdict"] == "ok"
     assert server.host.run("systemctl cat ollama").returncode != 0
     assert server.host.run("ls /opt/ongpu/ollama /usr/local/bin/ollama").returncode != 0
     assert removed.report("plan")["lab1"]["changes"] == []
