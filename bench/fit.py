@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ongpu.fit.cache import kv_of_layer
+from published import Published, published
+
+from ongpu.fit.cache import kv_of_layer, state_of_layer
 from ongpu.fit.description import Description
 from ongpu.fit.facts import Facts, facts_of
 from ongpu.fit.placement import Bytes, Placement, Sizer
 from ongpu.fit.predict import error_of
 from ongpu.fit.search import Search
-from ongpu.fit.settings import MIB, Settings
+from ongpu.fit.settings import MIB, PLANNERS, Planner, Settings, planner_of
 from ongpu.fit.split import by_share
 from ongpu.fit.tensors import Tensor, Tensors, add_up
 
@@ -163,40 +166,90 @@ def loads(directory: Path) -> Iterator[dict[str, Any]]:
         yield json.loads(file.read_text(encoding="utf-8"))
 
 
-def total(value: object) -> float:
-    """A size in MiB, or sizes by device."""
-    return sum(value.values()) if isinstance(value, dict) else float(value)  # type: ignore[arg-type]
+def total(measured: dict[str, Any], *names: str) -> float | None:
+    """MiB over all devices that a record has under these names; None if it has none."""
+    found = [measured[name] for name in names if name in measured]
+    return sum(sum(one.values()) if isinstance(one, dict) else float(one) for one in found) if found else None
 
 
-def facts_of_load(metadata: dict[str, Any]) -> Facts | None:
-    """What a load's record says about its caches; None if that is too little."""
-    layers = metadata.get("n_layer_kv") or metadata.get("n_layer")
-    heads, width = metadata.get("n_head_kv"), metadata.get("head_dim") or metadata.get("n_embd_head_k")
-    if width is None and metadata.get("n_embd") and metadata.get("n_head"):
-        width = metadata["n_embd"] // metadata["n_head"]
-    if not (layers and heads and width):
-        return None
-    keys = {"block_count": layers, "embedding_length": heads * width, "attention.head_count": heads}
-    keys |= {"attention.key_length": width, "attention.value_length": width}
-    return facts_of({"general.architecture": "llama"} | {f"llama.{key}": value for key, value in keys.items()})
-
-
-def judge_load(record: dict[str, Any], score: Score) -> bool:
-    """Scores the KV cache of a load where its record says enough about it; False where not."""
-    runtime, measured = record["runtime"], record["measured"]
-    found = [total(measured[key]) for key in ("kv_gpu_mib", "kv_cpu_mib", "kv_host_mib", "kv_mib") if key in measured]
-    facts = facts_of_load(record["metadata"])
-    if facts is None or not found or "n_ctx" not in runtime or not record.get("kv_check_independent"):
-        return False
-    unified = bool(runtime.get("kv_unified"))
-    slots = int(runtime.get("parallel", 1))
-    kind = runtime.get("kv_cache_type", "f16")
-    settings = Settings(
-        num_ctx=-(-runtime["n_ctx"] // slots), parallel=slots, type_k=kind, type_v=kind, unified=unified
+def load_settings(record: dict[str, Any]) -> Settings:
+    """A record's `n_ctx` is that of all slots."""
+    runtime = record["runtime"]
+    slots, kind = int(runtime.get("parallel", 1)), runtime.get("kv_cache_type", "f16")
+    return Settings(
+        num_ctx=-(-runtime["n_ctx"] // slots),
+        parallel=slots,
+        type_k=kind,
+        type_v=kind,
+        flash="off" if runtime.get("flash_attention") is False else "auto",
+        batch=min(runtime.get("ubatch", 512), 512),
+        unified=bool(runtime.get("kv_unified")),
+        planner=planner_of_record(record["ollama_or_llamacpp_version"]),
     )
-    ours = sum(kv_of_layer(facts, settings, layer) for layer in range(facts.layers))
-    score.size("KV of real loads", ours, int(sum(found) * MIB), record["id"])
-    return True
+
+
+def planner_of_record(version: str) -> Planner:
+    """`ollama 0.12.x`, `llama.cpp server-cuda (2026)`, `llama.cpp CI (early 2025)`."""
+    release = re.search(r"ollama (\d+\.\d+)", version)
+    if release:
+        return planner_of(f"{release[1]}.0")
+    return PLANNERS[1] if "2026" in version else replace(PLANNERS[2], checkpoints=0)
+
+
+def judge_load(record: dict[str, Any], score: Score) -> str:
+    """Scores what a record of a real load allows; else says why nothing."""
+    measured, name = record["measured"], record["metadata"]["model"]
+    if measured["kind"] == "ollama-estimate":
+        return "an older estimator's figures, no measurement"
+    known = published(name)
+    if known is None:
+        return f"{name}: which model this is, is not known"
+    before = sum(len(found) for found in score.differences.values())
+    if "n_ctx" in record["runtime"]:
+        caches(record, known, score)
+    if known.description:
+        weights(record, known.description, known.vision_bytes, score)
+    return "" if sum(len(found) for found in score.differences.values()) > before else "no buffer to compare"
+
+
+def caches(record: dict[str, Any], known: Published, score: Score) -> None:
+    """Key-value cache and recurrent state over all devices, on the GPU or not."""
+    measured, settings, facts = record["measured"], load_settings(record), known.facts
+    found = total(measured, "kv_gpu_mib", "kv_cpu_mib", "kv_host_mib", "kv_mib")
+    kv = sum(kv_of_layer(facts, settings, layer) for layer in range(facts.layers))
+    if "recurrent state is included" in record["metadata"].get("note", ""):
+        kv += sum(state_of_layer(facts, settings, layer) for layer in range(facts.layers))
+    if found is not None and not facts.arch.encoder:  # newer builds make no cache for encoders
+        score.size("KV of real loads", kv, int(found * MIB), record["id"])
+    if (state := total(measured, "recurrent_gpu_mib")) is not None:
+        ours = sum(state_of_layer(facts, settings, layer) for layer in range(facts.layers))
+        score.size("state of real loads", ours, int(state * MIB), record["id"])
+
+
+def weights(record: dict[str, Any], described: Description, vision: int, score: Score) -> None:
+    """Weights on the GPUs; and with everything there, compute and the sum."""
+    measured, name = record["measured"], record["id"]
+    on_gpu, layers = total(measured, "weights_gpu_mib"), described.facts.layers
+    if on_gpu is None:
+        return
+    if "layers_offloaded" not in measured:  # how many layers is not told: all the weights
+        ours = described.tensors.file_bytes
+        score.size("weights of real loads", ours, int((on_gpu + measured["weights_cpu_mib"]) * MIB), name)
+        return
+    settings = (
+        load_settings(record)
+        if "n_ctx" in record["runtime"]
+        else Settings(num_ctx=4096, planner=planner_of_record(record["ollama_or_llamacpp_version"]))
+    )
+    place = Placement(by_share(layers, measured["layers_offloaded"], (1,), settings.planner.output_first))
+    (device,), _ = Sizer(described.facts, described.tensors, settings, 1).use(place)
+    score.size("weights of real loads", device.weights + vision, int(on_gpu * MIB), name)
+    computed = total(measured, "compute_gpu_mib")
+    if computed is None or not place.is_complete:
+        return
+    score.size("compute of real loads", device.compute, int(computed * MIB), name)
+    cache = 0.0 if described.facts.arch.encoder else total(measured, "kv_gpu_mib") or 0.0
+    score.size("total of real loads", device.total, int((on_gpu + cache + computed) * MIB), name)
 
 
 def show_architectures(score: Score) -> None:
@@ -259,11 +312,13 @@ def main() -> int:
         show_architectures(score)
         show(score, given.worst)
     if given.memory:
-        score, skipped = Score(), 0
+        score, silent = Score(), {}
         for record in loads(given.memory):
-            skipped += not judge_load(record, score)
+            if why := judge_load(record, score):
+                silent[record["id"]] = why
         show(score, given.worst)
-        print(f"{skipped} loads say too little about the model to predict anything")
+        for name, why in silent.items():
+            print(f"  not compared: {name}: {why}")
     return 0
 
 

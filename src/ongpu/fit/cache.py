@@ -33,7 +33,8 @@ def state_of_layer(facts: Facts, settings: Settings, layer: int) -> int:
     """The recurrent state of one layer, f32 for every slot; independent of the context."""
     if not facts.recurrent[layer]:
         return 0
-    return 4 * settings.parallel * sum(state_sizes(facts))
+    copies = 1 + settings.planner.checkpoints if facts.arch.recurrent == "interval" else 1
+    return 4 * settings.parallel * copies * sum(state_sizes(facts))
 
 
 def state_sizes(facts: Facts) -> tuple[int, int]:

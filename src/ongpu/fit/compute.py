@@ -118,7 +118,17 @@ class Work:
 
     def device(self, is_first: bool = True) -> int:
         """A device's buffer with every layer on it; `is_first` = its layers begin with attention over the input."""
+        if self.attends_on_host:  # neither mask nor cache is needed here, only the attention's result
+            return max(self.u * (1 + 2 * 2 * self.caches + self.nq) + self.feed(is_first), self.output())
         return max(self.inputs() + max(self.feed(is_first), self.attention(), self.recurrent()), self.output())
+
+    @property
+    def attends_on_host(self) -> bool:
+        """Does the CPU compute the attention of layers that are on a GPU: no kernel there for these heads and types?"""
+        f, s = self.facts, self.settings
+        if f.arch.encoder or not any(f.kv_heads) or takes_flash(f):
+            return False
+        return s.flash == "on" or (s.flash == "auto" and s.is_quantised)
 
     def output(self) -> int:
         """The last moment: the inputs are not needed any more."""
@@ -163,13 +173,11 @@ class Work:
             return 0
         if f.mla:
             lora, rope, k_mla, _ = f.mla
-            scores = 0 if self.flash else u * f.heads * cells
+            scores = self.flash_copy() if self.flash else u * f.heads * cells
             return u * (3 * f.n + f.heads * (k_mla + lora + rope + f.dk)) + scores
         base = u * (2 * f.n + self._queries())
         if self.flash:
             return base + self.flash_copy()
-        if self.settings.is_quantised and not f.arch.encoder and not takes_flash(f) and self.settings.flash != "off":
-            return 0  # no kernel on the GPU takes these heads and types: attention is computed by the CPU
         if f.arch.encoder:
             more = f.n if f.arch.feed == "plain" else 3 * f.n  # rotated queries and keys, where positions are angles
             return base + u * (more + f.heads * self.settings.tokens)

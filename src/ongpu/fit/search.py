@@ -66,9 +66,10 @@ class Search:
         return [free - self.sizer.settings.margin_bytes for free in self.free]
 
     def _place(self, shares: Shares) -> Placement:
-        where = by_count(self.sizer.facts.layers, [share.layers for share in shares])
+        output_first = self.sizer.settings.planner.output_first
+        where = by_count(self.sizer.facts.layers, [share.layers for share in shares], output_first)
         moved: dict[int, Moved] = {}
-        start = len(where) - sum(share.layers for share in shares)
+        start = next((i for i, device in enumerate(where) if device != HOST), len(where))
         for device, share in enumerate(shares):
             for i in range(start + share.full, start + share.layers):
                 first = i == start + share.full

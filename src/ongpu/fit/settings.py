@@ -21,20 +21,31 @@ class Planner:
     """A generation of llama.cpp, by what differs in memory.
 
     `outputs_per_slot`: the output matrix is computed for one token per slot (n_outputs_max), before that for a
-    whole micro batch. `is_checked`: the formulas were checked against this generation's own planner.
+    whole micro batch. `is_checked`: the formulas were checked against this generation's own planner. `output_first`:
+    the output is the first to lie on a GPU (since https://github.com/ggml-org/llama.cpp/pull/18148), before that the
+    last. `checkpoints`: copies of a delta rule's state for each slot (Ollama: model/models/qwen3next/cache.go).
     """
 
     name: str
     since_ollama: str
     outputs_per_slot: bool
     is_checked: bool
+    output_first: bool = True
+    checkpoints: int = 0
 
 
 # Newest first. 0.32.15 pins llama.cpp b10488; the formulas were checked at commit 4df29be4f of the same month.
 PLANNERS = (
     Planner(name="llama.cpp b10488", since_ollama="0.32.15", outputs_per_slot=True, is_checked=True),
     Planner(name="llama.cpp b9452", since_ollama="0.30.0", outputs_per_slot=False, is_checked=False),
-    Planner(name="Ollama's own runner", since_ollama="0", outputs_per_slot=False, is_checked=False),
+    Planner(
+        name="Ollama's own runner",
+        since_ollama="0",
+        outputs_per_slot=False,
+        is_checked=False,
+        output_first=False,
+        checkpoints=24,
+    ),
 )
 
 
