@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
 
 from ongpu.fit.foreseen import Foreseen
 from ongpu.host.reading import Absent, Known, Unreadable
@@ -42,6 +42,20 @@ class Context:
     limits: Limits
     earlier: Plan = field(default_factory=Plan)
     foreseen: Mapping[str, Foreseen] = field(default_factory=dict)  # by declared name, where it was looked up
+    _once: dict[Callable[[Context], object], object] = field(default_factory=dict, compare=False, repr=False)
+
+    def once(self, fact: Callable[[Context], T]) -> T:
+        """What `fact` says of spec and snapshot, whatever earlier resources plan; several resources ask the same, it is
+        worked out once for a plan. Raises the Halt that it raised."""
+        if fact not in self._once:
+            try:
+                self._once[fact] = fact(self)
+            except Halt as halt:
+                self._once[fact] = halt
+        found = self._once[fact]
+        if isinstance(found, Halt):
+            raise Halt(found.kind, found.why)
+        return cast(T, found)
 
     def pending(self, *resources: str) -> bool:
         """Will these earlier resources change in this run, or may they?"""

@@ -94,6 +94,10 @@ def is_there(package: Package) -> bool:
 
 def driver_state(context: Context) -> DriverState:
     """Raises Halt when it cannot be known or the host cannot have this driver."""
+    return context.once(_driver_state)
+
+
+def _driver_state(context: Context) -> DriverState:
     spec = context.spec.driver
     system = system_of(context)
     _ours_to_install(context)

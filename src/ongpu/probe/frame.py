@@ -11,6 +11,7 @@ from ongpu.probe.output import Output, Part
 PROTOCOL = "1"  # as in ongpu.probe.script; a probe that is installed on a host may be of another version
 _FIRST = re.compile(r"^@@ongpu (\d+) (\S+)\r?$", re.MULTILINE)
 _RC = re.compile(r"[0-9]{1,3}")
+_RETURNS = re.compile(r"\r+$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +39,14 @@ def split(text: str) -> Frames:
         return Frames(trouble=f"it speaks protocol {first.group(1)[:20]}, not {PROTOCOL}")
     marker = f"@@{first.group(2)} "
     outputs: dict[str, Output] = {}
-    section, parts, name, lines, complete = "", dict[str, Part](), "", list[str](), False
+    section, parts, name, texts, complete = "", dict[str, Part](), "", list[str](), False
 
     def close_part(rc: int | None, missing: str = "") -> None:
         nonlocal name
         if name:
-            parts[name] = Part(rc, "" if missing else "\n".join(lines).strip("\n"), missing)
+            parts[name] = Part(rc, "" if missing else "\n".join(texts).strip("\n"), missing)
         name = ""
-        lines.clear()
+        texts.clear()
 
     def close_section(done: bool) -> None:
         nonlocal section, parts
@@ -54,14 +55,10 @@ def split(text: str) -> Frames:
             outputs[section] = Output(section, parts, done)
         section, parts = "", {}
 
-    *whole, rest_of_text = text[first.end() :].split("\n")
-    for raw in [*whole, rest_of_text if rest_of_text.rstrip("\r") == f"{marker}end" else ""]:
-        line = raw.rstrip("\r")
-        if not line.startswith(marker):
-            if name:
-                lines.append(line)
-            continue
-        word, _, rest = line[len(marker) :].partition(" ")
+    # Cut at the markers, not line by line: this is done for each host, and most of an answer is text between them.
+    for piece in _whole_lines(text[first.end() :], f"{marker}end").split(f"\n{marker}")[1:]:
+        line, has_more, below = piece.partition("\n")
+        word, _, rest = line.partition(" ")
         match word:
             case "section":
                 close_section(False)
@@ -80,5 +77,15 @@ def split(text: str) -> Frames:
                 complete = True
             case _:
                 pass  # a marker cut in the middle: what it would have closed stays open
+        if name and has_more:
+            texts.append(below)
     close_section(False)
     return Frames(outputs, complete)
+
+
+def _whole_lines(text: str, end: str) -> str:
+    """Without carriage returns at the ends of lines, and without a last line that has no newline and is not `end`."""
+    if "\r" in text:
+        text = _RETURNS.sub("", text)
+    rest = text.rfind("\n") + 1
+    return text if text[rest:] == end else text[:rest]

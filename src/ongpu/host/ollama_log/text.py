@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from ongpu.host.ollama_log.types import Record
 
@@ -54,6 +55,7 @@ def clean(line: str) -> str:
     return _COMPOSE.sub("", text, count=1) if " | " in text else text
 
 
+@lru_cache(maxsize=2048)  # the proof, the rules and the discovery read one host's lines; a Record is not changed
 def record(text: str) -> Record | None:
     """The line as a Record, if it comes from Ollama's own logger. `text` as from `clean`."""
     if "level=" in text and (found := _SLOG.search(text)):
