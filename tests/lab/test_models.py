@@ -1,54 +1,47 @@
-"""Models on a real host: said no before the pull, pulled with one sentence for each failure, proven side by side."""
+"""Models on a real host: proven side by side, and what a proof finds where one is not as it says."""
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from ongpu_lab import faults
-from ongpu_lab.faults.base import with_key
 from ongpu_lab.lab import Lab
-from tests.lab.fleets import Controller, fleet
+from tests.lab.fleets import Controller
 from tests.lab.machines import Host
+from tests.lab.models import (
+    EMBEDDING,
+    GPUS,
+    SMALL,
+    THREE,
+    VISION,
+    Declare,
+    blank_lab3,
+    blocked,
+    by_name,
+    declaring,
+    knob,
+    load,
+    resident,
+    restart,
+    says,
+    store,
+    unload,
+)
 
 pytestmark = pytest.mark.lab
-
-API = "http://127.0.0.1:11434"
-SMALL, EMBEDDING, VISION = "llama3.2:1b", "nomic-embed-text", "llava:7b"
-THREE: dict[str, Any] = {SMALL: {"context": 8192}, EMBEDDING: {}, VISION: {}}
-KNOBS, GPUS = "/etc/ongpu-lab/ollama.ini", "/etc/ongpu-lab/gpus.ini"
-
-Declare = Callable[..., Controller]
 
 
 @pytest.fixture(scope="module")
 def server(lab: Lab) -> Host:
-    """lab3, blank: two cards of 24 GB."""
-    host = Host(lab, "lab3")
-    host.reset()
-    return host
+    return blank_lab3(lab)
 
 
 @pytest.fixture
 def declare(server: Host, controller: Callable[..., Controller]) -> Iterator[Declare]:
-    """`declare(models)`: a controller of lab3 with these models. Afterwards: no faults, both cards whole."""
-
-    def made(models: Mapping[str, Any], **ollama: Any) -> Controller:
-        own = {"release": "0.32.15", **ollama}
-        return controller(fleet({"lab3": {"expect": {"gpus": 2}, "models": dict(models), "ollama": own}}))
-
-    gpus, knobs = server.run(f"cat {GPUS}").stdout, server.run(f"cat {KNOBS}").stdout
-    yield made
-    for name, where in faults.active(server.lab):
-        faults.clear(server.lab, name, where or None)
-    write(server, KNOBS, knobs)
-    if server.run(f"cat {GPUS}").stdout != gpus:
-        write(server, GPUS, gpus)
-        restart(server)
+    yield from declaring(server, controller)
 
 
 @pytest.fixture
@@ -58,50 +51,6 @@ def on(declare: Declare) -> Controller:
     models = by_name(made.report("apply", "-y"))
     assert {name: model["verdict"] for name, model in models.items()} == dict.fromkeys(THREE, "verified")
     return made
-
-
-def write(host: Host, path: str, text: str) -> None:
-    host.lab.run(host.name, "sh", "-c", f"cat >{path}", stdin=text)
-
-
-def knob(host: Host, path: str, section: str, key: str, value: str) -> None:
-    write(host, path, with_key(host.run(f"cat {path}").stdout, section, key, value))
-
-
-def restart(host: Host) -> None:
-    host.out(f"systemctl restart ollama; until curl -sf {API}/api/version >/dev/null; do sleep 0.1; done")
-
-
-def by_name(report: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {model["name"]: model for model in report["lab3"]["models"]}
-
-
-def resident(host: Host) -> dict[str, dict[str, Any]]:
-    return {model["name"]: model for model in json.loads(host.out(f"curl -sf {API}/api/ps"))["models"]}
-
-
-def store(host: Host) -> set[str]:
-    return {model["name"] for model in json.loads(host.out(f"curl -sf {API}/api/tags"))["models"]}
-
-
-def load(host: Host, model: str, **body: Any) -> None:
-    text = json.dumps({"model": model, **body})
-    host.out(f"curl -sf --max-time 60 -d '{text}' {API}/api/generate >/dev/null")
-
-
-def unload(host: Host) -> None:
-    for model in resident(host):
-        load(host, model, keep_alive=0)
-    host.out(f"until curl -sf {API}/api/ps | grep -qF '[]'; do sleep 0.1; done", timeout=30)
-
-
-def blocked(report: Mapping[str, dict[str, Any]]) -> str:
-    (found,) = [change for change in report["lab3"]["changes"] if change["kind"] == "blocked"]
-    return str(found["summary"])
-
-
-def says(model: Mapping[str, Any], witness: str) -> str:
-    return str(model["witnesses"][witness]["says"])
 
 
 # -- side by side --------------------------------------------------------------------------------------------
@@ -134,6 +83,22 @@ def test_what_a_client_has_loaded_stays_as_it_is(on: Controller, server: Host) -
     assert set(pids.split()) <= set(server.out("pgrep -x llama-server | sort").split()), "no runner was replaced"
 
 
+def test_where_one_may_be_loaded_two_are_proven_in_turn(declare: Declare, server: Host) -> None:
+    """Told by the plan; and what a client has loaded is no turn's to take."""
+    two = declare({SMALL: {"context": 8192}, EMBEDDING: {}}, env={"OLLAMA_MAX_LOADED_MODELS": 1})
+    unload(server)  # what is resident is loaded again after a restart
+    planned = [change["summary"] for change in two.report("plan", expect=2)["lab3"]["changes"]]
+    assert any("so 1 of the 2 declared models stays loaded" in summary for summary in planned), planned
+    models = by_name(two.report("apply", "-y"))
+    assert {name: model["verdict"] for name, model in models.items()} == {SMALL: "verified", EMBEDDING: "verified"}
+    assert "proven in turn: Ollama keeps at most 1 model of the 2 declared" in models[SMALL]["summary"]
+    assert set(resident(server)) == {f"{EMBEDDING}:latest"}
+    models = by_name(two.report("verify", "--load", expect=3))
+    assert (models[EMBEDDING]["verdict"], models[SMALL]["verdict"]) == ("verified", "unknown")
+    assert f"loading it would evict {EMBEDDING}:latest: Ollama keeps at most 1" in models[SMALL]["summary"]
+    assert set(resident(server)) == {f"{EMBEDDING}:latest"}
+
+
 def test_a_busy_neighbour_is_never_evicted(on: Controller, server: Host, declare: Declare) -> None:
     unload(server)  # what is resident is loaded again after a restart
     both = declare({VISION: {}}, env={"OLLAMA_MAX_LOADED_MODELS": 1})
@@ -145,52 +110,6 @@ def test_a_busy_neighbour_is_never_evicted(on: Controller, server: Host, declare
     assert model["verdict"] == "unknown"
     assert f"loading it would evict {SMALL}" in model["summary"]
     assert set(resident(server)) == {SMALL}
-
-
-# -- before the pull -----------------------------------------------------------------------------------------
-
-
-def test_a_model_that_never_fits_is_refused_with_numbers_before_its_pull(on: Controller, declare: Declare) -> None:
-    huge = declare({"llama3.3:70b": {"context": 131072}})
-    words = blocked(huge.report("plan", expect=2))
-    assert words.startswith("llama3.3:70b cannot lie fully on the GPU: it needs ")
-    assert "weights 39" in words
-    assert "it would fit with" in words
-    assert words.endswith("to go on anyway: --force")
-    done = huge.report("apply", "-y", expect=2)["lab3"]
-    assert done["summary"].endswith(words)
-    forced = huge.report("plan", "--force", expect=2)["lab3"]["changes"]
-    assert any(change["summary"] == "pull llama3.3:70b" for change in forced)
-
-
-def test_one_that_fits_only_beside_nothing_else(on: Controller, declare: Declare) -> None:
-    words = blocked(declare({"llama3.3:70b": {"context": 8192}, "qwen3:32b": {}}).report("plan", expect=2))
-    assert "qwen3:32b cannot lie fully on the GPU" in words
-    assert "beside llama3.3:70b (" in words
-    assert "alone it fits" in words
-
-
-def test_the_ways_in_which_a_model_cannot_be_had(on: Controller, declare: Declare, server: Host) -> None:
-    before = store(server)
-    words = blocked(declare({"no-such-model:1b": {}}).report("plan", expect=2))
-    assert words == "the registry knows no model no-such-model:1b: check its name and its tag"
-    pinned = declare({"qwen3:8b": {"digest": "sha256:" + "b" * 64}})
-    assert "the inventory says sha256:bbbb" in blocked(pinned.report("plan", expect=2))
-    faults.apply(server.lab, faults.find("registry-down"), None)
-    down = declare({"qwen3:8b": {}})
-    (pull,) = [c for c in down.report("plan", expect=2)["lab3"]["changes"] if c["resource"] == "models"]
-    assert "cannot be foreseen: the registry does not answer: HTTP 503" in pull["diff"]
-    faults.clear(server.lab, "registry-down")
-    knob(server, KNOBS, "pull", "status", "412")
-    failed = down.report("apply", "-y", expect=2)["lab3"]["summary"]
-    assert "qwen3:8b needs a newer Ollama than 0.32.15: raise ollama.release" in failed
-    assert store(server) == before, "nothing half-pulled is counted as present"
-
-
-def test_a_cut_pull_goes_on(on: Controller, declare: Declare, server: Host) -> None:
-    knob(server, KNOBS, "pull", "cut_after", "4000")
-    assert declare({"qwen3:8b": {}}).ongpu("apply", "-y").returncode == 0
-    assert "qwen3:8b" in store(server)
 
 
 def test_a_derived_model_and_what_is_not_declared_any_more(declare: Declare, server: Host) -> None:
@@ -243,15 +162,16 @@ FALSE = {
 
 @pytest.mark.parametrize("fault", FALSE)
 def test_a_false_100_percent_is_found(fault: str, declare: Declare, server: Host) -> None:
-    one = declare({SMALL: {"context": 8192}})
-    assert one.ongpu("apply", "-y").returncode == 0
+    witness, words = FALSE[fault]
+    more = {EMBEDDING: {}} if fault == "runner-frozen" else {}
+    some = declare({SMALL: {"context": 8192}, **more})
+    assert some.ongpu("apply", "-y").returncode == 0
     faults.apply(server.lab, faults.find(fault), "lab3")
     started = time.monotonic()
-    model = by_name(one.report("verify", "--load", expect=2))[SMALL]
-    witness, words = FALSE[fault]
-    assert model["verdict"] in ("not_verified", "disagreement")
-    assert says(model, witness) == "no"
-    assert words in model["witnesses"][witness]["why"]
+    for model in by_name(some.report("verify", "--load", expect=2)).values():
+        assert model["verdict"] in ("not_verified", "disagreement")
+        assert says(model, witness) == "no"
+        assert words in model["witnesses"][witness]["why"]
     assert time.monotonic() - started < 40, "nobody waits for a frozen runner"
 
 

@@ -264,6 +264,7 @@ def restart(
         DECLARED="",
         KEEP="300",
         CONTEXT="",
+        TURNS="",
         LOAD_LIMIT="5",
         TRY_LIMIT="5",
     )

@@ -177,6 +177,14 @@ def test_with_nothing_resident_the_smallest_declared_model_tells(ollama: Ollama)
     assert {load["model"] for load in ollama.loads()} == {"a:1"}
 
 
+def test_what_was_loaded_to_tell_makes_room_where_few_may_be_loaded(ollama: Ollama) -> None:
+    ollama.serves("now")
+    ollama.has_unloaded("now", model("a:1"), ("b:1", GIB))
+    ollama.serves("new", model("a:1"))
+    assert ollama.restarted(TURNS="yes") == ""
+    assert ollama.loads()[-1] == {"model": "a:1", "keep_alive": 0}
+
+
 @pytest.mark.parametrize("why_not", ["nothing to go back to", "no GPU before", "none in the store"])
 def test_nothing_is_loaded_where_it_would_tell_nothing(ollama: Ollama, why_not: str) -> None:
     ollama.serves("now", gpus=0 if why_not == "no GPU before" else 1)

@@ -19,7 +19,7 @@ from ongpu.host.reading import Known, value_or_none
 from ongpu.plan import shell
 from ongpu.plan.context import Context, Halt, Later, Resource
 from ongpu.plan.endpoint import api_url
-from ongpu.plan.environment import MARKER
+from ongpu.plan.environment import MARKER, swapped
 from ongpu.plan.policy import drained, may_restart, require_restart
 from ongpu.plan.release import install_of, service_of
 from ongpu.plan.running import reasons_to_restart
@@ -158,6 +158,7 @@ def step(context: Context, service: Service, target: Target, *, verb: str, what:
         WANTED=target.version,
         GPUS="" if target.as_it_was else _gpus(context),
         DECLARED="" if target.as_it_was else " ".join(full(name) for name in context.spec.models),
+        TURNS="yes" if swapped(context) else "",
         LOAD_LIMIT=str(LOAD_SECONDS),
         TRY_LIMIT=str(TRY_SECONDS),
         **_serving_now(context, service),

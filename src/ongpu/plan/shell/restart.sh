@@ -2,7 +2,8 @@
 # OLD (version that served until now and is put back if the new one does not; may be empty) RELEASES CURRENT
 # DROP_IN GOOD (copy of the drop-in that served last) BARE (yes: what serves now was started without our drop-in)
 # API_BEFORE (where what serves now answers) BINARY REPLACED (file: where the program is kept that BINARY was before)
-# WHY (the reasons, for the journal), and what health.sh needs. Exit 76: a request came in after the last look.
+# WHY (the reasons, for the journal), TURNS (yes: fewer models may be loaded than are declared), and what health.sh
+# needs. Exit 76: a request came in after the last look.
 systemctl daemon-reload
 [ -z "$ENABLE" ] || systemctl enable --quiet "$UNIT"
 [ -n "$VERB" ] || exit 0
@@ -39,6 +40,7 @@ goes_back() {
 before=
 found_before=
 was=
+tried=
 if systemctl --quiet is-active "$UNIT" && [ -n "$(version_of "$API_BEFORE" || :)" ]; then
   before=$(residents "$API_BEFORE" || :)
   # shellcheck disable=SC2046 # two numbers
@@ -65,6 +67,11 @@ if serve "$VERB" "$API"; then
     [ ! -f "$DROP_IN" ] || copy "$DROP_IN" "$GOOD" || :
     rm -f "$REPLACED"
     note "restarted: $(state "$API")"
+    # What was loaded only to tell would be in the way of the next model, unless somebody uses it by now.
+    if [ -n "$tried" ] && [ -n "$TURNS" ] && [ "$(residents "$API" || :)" = "$after" ]; then
+      ask --max-time 30 --header 'Content-Type: application/json' \
+        --data "{\"model\":\"$tried\",\"keep_alive\":0}" "$API/api/generate" >/dev/null 2>&1 || :
+    fi
     exit 0
   fi
   reason="$UNIT is not healthy after its restart: $ill"
