@@ -12,7 +12,8 @@ import pytest
 
 from ongpu_lab import faults
 from ongpu_lab.lab import Lab
-from tests.lab.causes import ALONE, BY_HAND, REPAIRED
+from tests.lab.by_hand import commands_for, follow
+from tests.lab.causes import ALONE, BY_HAND, REPAIRED, TYPED
 from tests.lab.conftest import fleet_file
 from tests.lab.fleets import Controller, fleet
 from tests.lab.machines import Host
@@ -89,6 +90,11 @@ def ward(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Ward:
     return made
 
 
+def first(host: dict[str, Any]) -> str:
+    """The cause that is named first; all that is known of the host where none is."""
+    return str(host["findings"][0]["cause"]) if host["findings"] else str(host)
+
+
 def rounds(causes: list[str]) -> list[Any]:
     threes = [causes[at : at + len(HOSTS)] for at in range(0, len(causes), len(HOSTS))]
     return [pytest.param(dict(zip(HOSTS, three, strict=False)), id="+".join(three)) for three in threes]
@@ -99,7 +105,7 @@ def test_a_cause_is_named_repaired_and_confirmed(ward: Ward, causes: dict[str, s
     ward.stage(causes)
     try:
         seen = ward.diagnosed(*causes)
-        assert {host: seen[host]["findings"][0]["cause"] for host in causes} == causes
+        assert {host: first(seen[host]) for host in causes} == causes
         by_name = [cause for cause in causes.values() if cause == "gpu-overhead-without-effect"]  # informational
         rules = list(causes.values()) if by_name else []
         done = ward.fixed(*rules, *causes, "--allow", "reboot")
@@ -114,20 +120,40 @@ def test_a_cause_is_named_repaired_and_confirmed(ward: Ward, causes: dict[str, s
         ward.at_once(ward.discharge, causes)
 
 
+@pytest.mark.parametrize("causes", rounds(list(TYPED)))
+def test_the_printed_commands_cure_it(ward: Ward, causes: dict[str, str]) -> None:
+    """Copied line by line from what `ongpu fix` prints, as a person with sudo would."""
+    ward.stage(causes)
+    try:
+        seen = ward.diagnosed(*causes)
+        assert {host: first(seen[host]) for host in causes} == causes
+        printed = ward.on.ongpu("fix", *causes.values(), *causes, "--allow", "reboot").stdout
+        ward.at_once(lambda host, cause: follow(host, TYPED[cause], commands_for(printed, host.name, cause)), causes)
+        after = ward.on.report("verify", *causes, "--load")
+        for host in causes:
+            assert after[host]["verdict"] == "ok", after[host]
+            assert [model["verdict"] for model in after[host]["models"]] == ["verified"], after[host]
+        after = ward.diagnosed(*causes)
+        assert {host: (after[host]["verdict"], after[host]["findings"]) for host in causes} == dict.fromkeys(
+            causes, ("ok", [])
+        )
+    finally:
+        ward.take_back(causes)
+        ward.at_once(ward.discharge, causes)
+
+
 @pytest.mark.parametrize("causes", rounds(list(BY_HAND)))
 def test_a_cause_is_named_and_the_way_out_is_printed(ward: Ward, causes: dict[str, str]) -> None:
     ward.stage(causes)
     try:
         seen = ward.diagnosed(*causes)
-        assert {host: seen[host]["findings"][0]["cause"] for host in causes} == causes
+        assert {host: first(seen[host]) for host in causes} == causes
         done = ward.fixed(*causes.values(), *causes, "--allow", "reboot")
         for host, cause in causes.items():
             (fix,) = [fix for fix in done[host]["fixes"] if fix["cause"] == cause]
             assert fix["state"] in ("manual", "failed", "failing"), fix
             assert BY_HAND[cause].printed in " ".join([fix["summary"], *fix["commands"]]), fix
             assert done[host]["verdict"] in ("findings", "failed"), done[host]
-            if commands := BY_HAND[cause].commands:
-                ward.hosts[HOSTS.index(host)].out(commands)
     finally:
         ward.take_back(causes)
         ward.at_once(ward.discharge, causes)

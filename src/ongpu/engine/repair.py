@@ -83,7 +83,7 @@ def _judged(work: Work, offers: Sequence[Proposal]) -> Look:
             safety=offer.safety,
             summary=offer.summary,
             why=why,
-            commands=() if state in ("fixed", "planned") else offer.entry.rule.commands,
+            commands=() if state in ("fixed", "planned") else offer.entry.rule.by_hand(work.before.seen),
         )
     return after
 

@@ -51,7 +51,7 @@ def diagnose(seen: Evidence) -> Diagnosis:
     if placement.is_fully_on_gpu(seen):  # then the GPU works: what would keep it from working has to be proven
         fired = [one for one in fired if one.hit.certainty == "proven" or one.entry.rule.severity != "critical"]
     roots, folded = _fold(_worth_saying(fired))
-    findings = tuple(_finding(one, folded.get(one.slug, ())) for one in roots)
+    findings = tuple(_finding(one, folded.get(one.slug, ()), seen) for one in roots)
     serious = [finding for finding in findings if finding.severity != "info"]
     unknowns = seen.blind if serious else (*seen.blind, *_undecided(seen))
     if serious:
@@ -95,7 +95,7 @@ def _top(slug: str, root_of: dict[str, str]) -> str:
     return slug
 
 
-def _finding(one: _Fired, symptoms: Sequence[str]) -> Finding:
+def _finding(one: _Fired, symptoms: Sequence[str], seen: Evidence) -> Finding:
     rule, page = one.entry.rule, one.entry.manual
     doubt = {"proven": "", "likely": "", "possible": " (possible: the evidence does not settle it)"}[one.hit.certainty]
     return Finding(
@@ -108,7 +108,7 @@ def _finding(one: _Fired, symptoms: Sequence[str]) -> Finding:
             result.Evidence(source=line.source, line=redact_text(line.text.strip())[:_LONGEST])
             for line in one.hit.lines
         ),
-        fix=Fix(text=page.sections["Fix"], safety=page.safety, commands=rule.commands),
+        fix=Fix(text=page.sections["Fix"], safety=page.safety, commands=rule.by_hand(seen)),
         symptoms=tuple(symptoms),
     )
 

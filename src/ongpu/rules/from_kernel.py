@@ -16,6 +16,8 @@ _OF_DRIVER = re.compile(r"NVRM|nvidia")
 # 1795500147.346228 time=… (the journal's own stamp)
 _SECONDS = re.compile(r"(\d{9,11}\.\d{1,6}) ")
 _MISMATCH = re.compile(r"NVRM: API mismatch")
+_DENIED = re.compile(r"avc: +denied")
+_FOUND = re.compile(r'msg="inference compute" .*library=(?i:cuda)\b')
 _STRANDED = Line(
     "ollama started before the GPU driver was mended: its models went to the CPU, and the driver works now",
     "system",
@@ -47,8 +49,20 @@ def mended(snapshot: HostSnapshot, lines: list[Line]) -> list[Line]:
     nvml = value_or_none(snapshot.nvml)
     if nvml is None or nvml.exit_code or not value_or_none(nvml.gpus):
         return lines
+    if allowed := _allowed_since(snapshot):
+        lines = [line for line in lines if not (line.kind == "kernel" and line.text in allowed)]
     kept = [line for line in lines if not (line.kind == "kernel" and _MISMATCH.search(line.text))]
     return [*kept, _STRANDED] if len(kept) < len(lines) and _is_stranded(snapshot) else kept
+
+
+def _allowed_since(snapshot: HostSnapshot) -> set[str]:
+    """What SELinux denied before this start of a service that has found its GPU since."""
+    service, log = value_or_none(snapshot.service), value_or_none(snapshot.kernel_log)
+    journal = value_or_none(snapshot.journal)
+    started = value_or_none(service.started_at) if service else None
+    if log is None or journal is None or started is None or not any(_FOUND.search(line) for line in journal.lines):
+        return set()
+    return {line.text for line in log.lines if line.at and line.at < started and _DENIED.search(line.text)}
 
 
 def _is_stranded(snapshot: HostSnapshot) -> bool:

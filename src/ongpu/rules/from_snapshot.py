@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from ongpu.host.gpu import DeviceNodes, Gpu, GpuSettings, KernelModule, Libraries, Nvml, PciGpu
+from ongpu.host.gpu import DeviceNodes, Gpu, KernelModule, Libraries, Nvml, PciGpu
 from ongpu.host.ollama import Api, LoadedModel, OllamaInstall, Service
 from ongpu.host.reading import Absent, Known, Reading, Unreadable, value_or_none
 from ongpu.host.result import Unknown
@@ -26,8 +26,10 @@ Lines = Iterator[tuple[Kind, str]]
 _MIB = 2**20
 _DRIVER = re.compile(r"nvidia-(?:driver|dkms|kernel|open)|kmod-nvidia|akmod-nvidia|linux-modules-nvidia")
 _FOUND_BY_OLLAMA = re.compile(r'msg="inference compute" .*library=(?i:cuda)\b')
+_OLLAMA = re.compile("ollama|llama-server")
 # NVML's clock event reasons (nvml.h), in nvidia-smi's words.
 _REASONS = {
+    0x2: "Applications Clocks Setting",
     0x4: "SW Power Cap",
     0x20: "SW Thermal Slowdown",
     0x40: "HW Thermal Slowdown",
@@ -81,6 +83,9 @@ def _pci(gpus: tuple[PciGpu, ...]) -> Lines:
 def _module(module: KernelModule) -> Lines:
     if loaded := value_or_none(module.loaded):
         yield "system", f"NVRM version: NVIDIA UNIX Kernel Module  {loaded.version}"
+        disk = value_or_none(module.on_disk)
+        if disk and disk.version != loaded.version:
+            yield "system", f"the module on disk is {disk.version}, the loaded one {loaded.version}"
         match module.uvm_loaded:
             case Known(value=False) | Absent():
                 yield "system", "nvidia_uvm is not loaded"
@@ -140,6 +145,10 @@ def _nvml(nvml: Nvml) -> Lines:
         yield "smi", f"        License Status                    : {license_}"
     for gpu in value_or_none(nvml.gpus) or ():
         yield from _gpu(gpu)
+    for process in value_or_none(nvml.processes) or ():
+        held = value_or_none(process.used_bytes)
+        if held and not _OLLAMA.search(process.name):
+            yield "smi", f"process {process.pid} ({process.name}) holds {held // _MIB} MiB of GPU memory"
 
 
 def _gpu(gpu: Gpu) -> Lines:
@@ -148,12 +157,12 @@ def _gpu(gpu: Gpu) -> Lines:
     if capability := value_or_none(info.compute_capability):
         yield "smi", f"GPU {info.index}: compute capability {capability}"
     if mode := value_or_none(info.compute_mode):
-        yield "smi", f"    Compute Mode                          : {mode}"
+        yield "smi", f"GPU {info.index}: Compute Mode                          : {mode}"
     if value_or_none(gpu.settings.fabric) not in (None, "Completed"):
         yield "smi", f"        State                             : {value_or_none(gpu.settings.fabric)}"
     if value_or_none(info.mig):
-        yield "smi", "    MIG Mode Current : Enabled"
-    yield from _settings(gpu.settings)
+        yield "smi", f"GPU {info.index}: MIG Mode Current : Enabled"
+    yield from _settings(info.index, gpu)
     used, total = value_or_none(memory.used_bytes), value_or_none(memory.total_bytes)
     if used is not None and total:
         mode = value_or_none(info.compute_mode) or "Default"
@@ -171,10 +180,21 @@ def _gpu(gpu: Gpu) -> Lines:
         yield "smi", f"GPU {info.index}: uncorrected ECC errors since start: {errors}"
 
 
-def _settings(settings: GpuSettings) -> Lines:
-    """What the driver waits for."""
+def _settings(index: int, gpu: Gpu) -> Lines:
+    """What the driver waits for, and what somebody has lowered."""
+    settings = gpu.settings
     if action := value_or_none(settings.recovery_action):
-        yield "smi", f"    GPU Recovery Action : {action}"
+        yield "smi", f"GPU {index}: GPU Recovery Action : {action}"
+    for name, now, then in (
+        ("ECC", settings.ecc, settings.ecc_pending),
+        ("MIG", gpu.info.mig, settings.mig_pending),
+    ):
+        match now, then:
+            case Known(value=mode), Known(value=coming) if mode != coming:
+                yield "smi", f"GPU {index}: {name} mode is {'on' if mode else 'off'}, and the other way after a reset"
+    limit, default = value_or_none(gpu.performance.power_limit_watts), value_or_none(settings.power_default_watts)
+    if limit and default and limit < default:
+        yield "smi", f"GPU {index}: power limit {limit:g} W, {default:g} W by default"
     if state := value_or_none(settings.fabric):
         yield "smi", f"    Fabric State : {state}"
     for uuid in value_or_none(settings.mig_devices) or ():

@@ -14,6 +14,7 @@ from ongpu.host.result import Safety, Severity
 from ongpu.rules.action import Repair
 from ongpu.rules.evidence import Evidence, Kind, Line
 
+_HARMLESS = re.compile(r"[\w/][\w./:@+-]{0,200}", re.ASCII)
 Certainty = Literal["proven", "likely", "possible"]
 Answer = Literal["fires", "quiet", "unknown"]
 HEADINGS = ("What it means", "Why it matters", "How it comes about", "Fix", "Fix safety", "References")
@@ -30,10 +31,22 @@ class Hit:
     lines: tuple[Line, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """A placeholder of a rule's commands (`INDEX`), and the pattern whose first group is its value in the evidence.
+    Several values are joined by `joint`. Where the evidence does not tell, the placeholder stays; so it does for a
+    value that a shell would read as more than a word, because pasted text is anybody's."""
+
+    word: str
+    pattern: re.Pattern[str]
+    joint: str = ","
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """`needs`: without evidence of any of these kinds, silence means unknown, not healthy. `explains`: slugs of
     rules whose findings are symptoms of this one. `fires`, `quiet`, `unknown`: example evidence as it is pasted.
+    `commands`: the way out by hand, to be copied line by line, with `fills` for their placeholders.
     `repair`: what `ongpu fix` does about it, within the class of its `Fix safety`; None = only a person can."""
 
     id: str
@@ -46,7 +59,18 @@ class Rule:
     unknown: tuple[str, ...]
     explains: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
+    fills: tuple[Fill, ...] = ()
     repair: Repair | None = None
+
+    def by_hand(self, seen: Evidence) -> tuple[str, ...]:
+        """The commands, with the placeholders that this evidence fills."""
+        commands = self.commands
+        for fill in self.fills:
+            values = dict.fromkeys(found.match[1] for found in seen.all(fill.pattern))
+            if values and all(_HARMLESS.fullmatch(value) for value in values):
+                word = re.compile(rf"\b{fill.word}\b")
+                commands = tuple(word.sub(fill.joint.join(values), command) for command in commands)
+        return commands
 
     def answer(self, seen: Evidence) -> Answer:
         """`quiet` only where there was something to look at."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ongpu_lab.faults import _gpu
+from ongpu_lab.faults import _gpu, _service
 from ongpu_lab.faults.base import Target
 
 
 def apply(target: Target) -> None:
     _gpu.put(target, compute_mode="3")
+    _service.restart(target)
 
 
 def clear(target: Target) -> None:

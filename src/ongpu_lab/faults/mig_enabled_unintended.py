@@ -5,16 +5,12 @@ from __future__ import annotations
 from ongpu_lab.faults import _gpu, _service
 from ongpu_lab.faults.base import Target
 
-_NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
-
 
 def apply(target: Target) -> None:
     _gpu.put(target, mig="1,1")
-    _gpu.cuda_answers(target, _NO_DEVICE)
     _service.restart(target)
 
 
 def clear(target: Target) -> None:
     _gpu.take_back(target, "mig")
-    _gpu.cuda_answers(target, 0)
     _service.restart(target)

@@ -12,9 +12,9 @@ References: Ollama docs/modelfile.mdx; api/types.go (NumGPU, -1 = as many as fit
 from __future__ import annotations
 
 from ongpu.rules.action import Action, Unload
-from ongpu.rules.evidence import Evidence
+from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import placement, settings
-from ongpu.rules.rule import Hit, Rule, likely, proven
+from ongpu.rules.rule import Fill, Hit, Rule, likely, proven
 
 _FEW = 8  # layers; no model has so few
 
@@ -61,6 +61,8 @@ RULE = Rule(
         "install-incomplete",
         "resident-neighbour",
     ),
+    commands=("ollama stop MODEL",),
+    fills=(Fill("MODEL", words(r"^(\S{1,200}) +[0-9a-f]{12} +[\d.]{1,9} [KMGT]B +\d{1,3}%(?:/\d{1,3}%)? CPU")),),
     repair=_repair,
     fires=(
         'level=INFO source=server.go:168 msg=offload library=cuda layers.requested=1 layers.model=33 layers.offload=1 memory.available="[22.0 GiB]"',

@@ -63,6 +63,11 @@ RULE = Rule(
     check=check,
     needs=("env", "log"),
     explains=("install-incomplete", "nvidia-uvm-not-loaded", "container-no-device-nodes", "container-without-gpu"),
+    commands=(
+        "systemctl cat ollama | grep -n CUDA_VISIBLE_DEVICES",
+        "sudo systemctl edit ollama   # [Service] UnsetEnvironment=CUDA_VISIBLE_DEVICES",
+        "sudo systemctl restart ollama",
+    ),
     repair=_repair,
     fires=(
         "CUDA_VISIBLE_DEVICES=-1",

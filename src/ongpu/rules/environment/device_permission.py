@@ -47,6 +47,10 @@ RULE = Rule(
     check=check,
     needs=("smi", "env", "system"),
     explains=("nvidia-uvm-not-loaded", "container-no-device-nodes"),
+    commands=(
+        "sudo usermod -aG video,render ollama",
+        "sudo systemctl restart ollama",
+    ),
     repair=_repair,
     fires=(
         "Failed to initialize NVML: Insufficient Permissions",

@@ -4,7 +4,8 @@ What it means: The GPU is in exclusive or prohibited compute mode, or cannot giv
 Why it matters: Ollama's runner gets no context (CUDA 46) and falls to the CPU or ends.
 How it comes about: nvidia-smi -c EXCLUSIVE_PROCESS (batch clusters do this) and another process on the GPU; sometimes
   a process that hangs in the driver.
-Fix: sudo nvidia-smi -c DEFAULT, or end the other process (nvidia-smi lists it), then restart Ollama.
+Fix: If no other program needs the GPU for itself alone, set the default mode, with the commands below. Else end the
+  other process (nvidia-smi lists it), then restart Ollama.
 Fix safety: manual; it ends another program or changes a policy.
 References: CUDA error 46 (cudaErrorDevicesUnavailable); nvidia-smi -q -d COMPUTE.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import codes, gpus
-from ongpu.rules.rule import Hit, Rule, likely, proven
+from ongpu.rules.rule import Fill, Hit, Rule, likely, proven
 
 _MODE = words(
     r"Compute Mode +: (?:Exclusive_Process|Exclusive_Thread|Prohibited)",
@@ -37,6 +38,11 @@ RULE = Rule(
     severity="critical",
     check=check,
     needs=("log", "smi"),
+    commands=(
+        "sudo nvidia-smi -i INDEX -c DEFAULT",
+        "sudo systemctl restart ollama",
+    ),
+    fills=(Fill("INDEX", words(r"^GPU (\d{1,2}): Compute Mode +: (?!Default)\w")),),
     fires=(
         "CUDA error: CUDA-capable device(s) is/are busy or unavailable",
         'cuda driver library failed to get device context 46time=2025-01-15T01:21:34Z level=WARN source=gpu.go:449 msg="error looking up nvidia GPU memory"',

@@ -3,8 +3,9 @@
 What it means: The process, usually in a container, has the nodes and SELinux's policy forbids to use them.
 Why it matters: NVML says "Insufficient Permissions" and Ollama runs on the CPU.
 How it comes about: An enforcing host (RHEL, Fedora) without NVIDIA's container policy.
-Fix: sudo setsebool -P container_use_devices on (or run the container with --security-opt label=disable), start the
-  container again.
+Fix: For a container allow devices (setsebool, below) or run it with --security-opt label=disable, and start it again.
+  For the service itself sudo restorecon -Rv /dev sets lost labels; what is denied is in sudo ausearch -m avc -ts today.
+  Restart Ollama.
 Fix safety: restart.
 References: container-selinux; ausearch -m avc.
 """
@@ -46,6 +47,10 @@ RULE = Rule(
     check=check,
     needs=("kernel", "smi", "system"),
     explains=("device-permission", "container-no-device-nodes", "container-gpu-lost-cgroup"),
+    commands=(
+        "sudo setsebool -P container_use_devices on",
+        "sudo systemctl restart ollama",
+    ),
     fires=(
         "Failed to initialize NVML: Insufficient Permissions\n$ getenforce\nEnforcing",
         'avc:  denied  { read write } for  pid=1 comm="ollama" name="nvidiactl" tclass=chr_file',

@@ -13,7 +13,7 @@ References: Ollama cmd/cmd.go and server/routes.go; recorded with 0.33.
 from __future__ import annotations
 
 from ongpu.rules.evidence import Evidence, words
-from ongpu.rules.rule import Hit, Rule, proven
+from ongpu.rules.rule import Fill, Hit, Rule, proven
 
 _SAID = words(
     r"Error: listen (?:tcp|unix)[^\n]{0,200}", r"^Error: \$HOME is not defined", r"ensure path elements are traversable",
@@ -37,6 +37,13 @@ RULE = Rule(
         "log",
         "text",
     ),
+    commands=(
+        "journalctl -u ollama -n 20 --no-pager",
+        "sudo install -d -o ollama -g ollama DIRECTORY",
+        "sudo chown -R ollama: DIRECTORY",
+        "sudo systemctl restart ollama",
+    ),
+    fills=(Fill("DIRECTORY", words(r"\b(?:mkdir|open) (/\S{1,200}?)(?:/id_ed25519)?: permission denied")),),
     fires=(
         "Error: listen tcp 127.0.0.1:11434: bind: address already in use",
         "Error: mkdir /data/models/blobs: permission denied: ensure path elements are traversable",

@@ -3,7 +3,8 @@
 What it means: Much of the GPU's memory was taken before the model came.
 Why it matters: Fewer layers fit; the rest runs on the CPU.
 How it comes about: A desktop, another inference or training program, another container, or a runner that was left over.
-Fix: Find them with nvidia-smi and stop or move them; then unload and load the model again.
+Fix: See whose they are (nvidia-smi lists them; the first command below says more) and stop them if they may end, or
+  move one of the two to another GPU or host. Then restart Ollama, so that it counts the memory anew.
 Fix safety: manual; it ends other programs.
 References: nvidia-smi --query-compute-apps=pid,process_name,used_memory.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import gpus, placement, shortage
-from ongpu.rules.rule import Hit, Rule, likely, proven
+from ongpu.rules.rule import Fill, Hit, Rule, likely, proven
 
 _NEIGHBOUR = words(
     r"^\|\s+\d+\s+(?:N/A\s+N/A\s+)?\d+\s+(?:C|G|C\+G)\s+(?!\S*(?:ollama|llama-server))(\S[^|\n]{0,80}?)\s+(\d{3,6})MiB",
@@ -21,6 +22,8 @@ _NEIGHBOUR = words(
 
 
 def check(seen: Evidence) -> Hit | None:
+    if placement.is_fully_on_gpu(seen):
+        return None  # it was so when the server started; the models have found room since
     if line := shortage.neighbour(seen):
         return proven("much of the GPU's memory was taken before the model came", line, placement.not_on_gpu(seen))
     short = placement.not_on_gpu(seen) or placement.no_gpu(seen)
@@ -47,6 +50,12 @@ RULE = Rule(
         "context-too-large",
         "resident-neighbour",
     ),
+    commands=(
+        "ps -o pid,user,lstart,args PID",
+        "sudo kill PID",
+        "sudo systemctl restart ollama",
+    ),
+    fills=(Fill("PID", words(r"^process (\d{1,9}) \(\S{1,80}\) holds \d+ MiB of GPU memory"), " "),),
     fires=(
         'level=INFO source=types.go:131 msg="inference compute" id=GPU-1 library=cuda compute=8.9 name="NVIDIA GeForce RTX 4090" total="23.6 GiB" available="4.1 GiB"',
     ),

@@ -4,8 +4,9 @@ What it means: The driver says that this GPU will not work as before until it is
 Why it matters: New programs on the GPU fail, or it works on with less memory.
 How it comes about: An error that the driver could not undo: memory rows that wait to be replaced, a fault in the
   GPU's firmware, NVLink.
-Fix: Do what it asks for. Reset: stop everything that uses the GPU, nvidia-persistenced too, then sudo nvidia-smi -r
-  -i INDEX, and start Ollama. Reboot: restart the host. Drain: let running work end, start no new one, then reset.
+Fix: Do what it asks for. Reset: stop everything that uses the GPU (sudo fuser -v /dev/nvidia* lists it), reset it,
+  and start Ollama, with the commands below. Reboot: restart the host. Drain: let running work end, start no new one,
+  then reset.
 Fix safety: manual; a reset ends everything on the GPU.
 References: nvidia-smi field gpu_recovery_action (570 and later), Xid 154, NVML return code 16.
 """
@@ -16,7 +17,7 @@ import re
 
 from ongpu.rules.evidence import Evidence, Line, words
 from ongpu.rules.facts import codes, query
-from ongpu.rules.rule import Hit, Rule, proven
+from ongpu.rules.rule import Fill, Hit, Rule, proven
 
 # GPU Recovery Action : Reset          (nvidia-smi -q; None, Reset, Reboot, Drain P2P, Drain and Reset, …)
 _ASKS = words(
@@ -50,6 +51,12 @@ RULE = Rule(
         "smi",
         "kernel",
     ),
+    commands=(
+        "sudo systemctl stop ollama nvidia-persistenced",
+        "sudo nvidia-smi -i INDEX -r",
+        "sudo systemctl start nvidia-persistenced ollama",
+    ),
+    fills=(Fill("INDEX", words(r"^GPU (\d{1,2}): GPU Recovery Action : (?!None|N/A)\w")),),
     fires=(
         "    GPU Recovery Action                   : Drain and Reset",
         "$ nvidia-smi --query-gpu=index,gpu_recovery_action --format=csv\nindex, gpu_recovery_action\n0, Reset",

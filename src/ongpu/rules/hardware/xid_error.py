@@ -4,8 +4,9 @@ What it means: The NVIDIA kernel module logged an Xid: a fault of the GPU, of it
 Why it matters: Depending on the code the program ended, or the GPU is unusable until it is reset.
 How it comes about: The code says it: see the finding's text. The first code of a burst is the cause; 43 and 45 after
   it are consequences.
-Fix: Do what the code asks for. To reset a GPU, stop everything that uses it, then sudo nvidia-smi -r -i INDEX. If the
-  same code returns after a reset and a reboot, have the card examined.
+Fix: Do what the code asks for. For a reset of the GPU stop everything that uses it and load the driver anew, with the
+  commands below; "in use" there means that something is left (sudo fuser -v /dev/nvidia*). If that does not help,
+  restart the host; if the same code returns after that, have the card examined.
 Fix safety: manual; a reset ends everything on the GPU.
 References: NVIDIA's Xid catalogue (docs.nvidia.com/deploy/xid-errors).
 """
@@ -40,6 +41,13 @@ RULE = Rule(
     check=check,
     needs=("kernel",),
     explains=("gpu-needs-reset",),
+    commands=(
+        "sudo systemctl stop ollama nvidia-persistenced",
+        "sudo modprobe -r nvidia_uvm nvidia_drm nvidia_modeset nvidia",
+        "sudo modprobe nvidia",
+        "sudo modprobe nvidia-uvm",
+        "sudo systemctl start nvidia-persistenced ollama",
+    ),
     fires=(
         "NVRM: Xid (PCI:0000:01:00 GPU-I:05): 94, pid=7194, Contained: CE User Channel (0x9). RST: No, D-RST: No",
         "NVRM: Xid (PCI:0000:05:00): 119, Timeout waiting for RPC from GSP\nNVRM: Xid (PCI:0000:05:00): 154, GPU recovery action changed from 0x0 (None) to 0x1 (GPU Reset Required)",

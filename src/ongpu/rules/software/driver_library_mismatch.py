@@ -53,6 +53,7 @@ RULE = Rule(
     needs=("smi", "kernel", "log"),
     explains=(
         "driver-not-running",
+        "driver-upgrade-pending",
         "driver-too-old",
         "install-incomplete",
         "wrong-libcuda-picked",

@@ -35,6 +35,11 @@ RULE = Rule(
         "text",
     ),
     explains=("install-stale-mixed",),
+    commands=(
+        "ollama --version",
+        "ollama rm MODEL",
+        "ollama pull MODEL",
+    ),
     fires=(
         "llama_model_load: error loading model: error loading model architecture: unknown model architecture: 'qwen3next'",
         "Error: pull model manifest: 412: The model you are attempting to pull requires a newer version of Ollama.",

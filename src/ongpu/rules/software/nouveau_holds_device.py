@@ -42,6 +42,11 @@ RULE = Rule(
         "gpu-init-failed-bios",
         "gpu-missing-from-driver",
     ),
+    commands=(
+        "echo 'blacklist nouveau' | sudo tee /etc/modprobe.d/blacklist-nouveau.conf",
+        "sudo update-initramfs -u || sudo dracut --force",
+        "sudo systemctl reboot",
+    ),
     repair=always(DRIVER, Restart()),
     fires=(
         "NVRM: The NVIDIA probe routine was not called for 3 device(s).",

@@ -4,8 +4,10 @@ What it means: A modprobe configuration or kernel parameter forbids the module n
 Why it matters: The driver is installed and never loads; no program can use the GPU.
 How it comes about: Laptop tools that switch the GPU off (supergfxd, envycontrol, prime-select, bumblebee), leftovers
   of another driver, or a passthrough set-up.
-Fix: Remove the line (grep -rn nvidia /etc/modprobe.d /usr/lib/modprobe.d /proc/cmdline) or switch the tool to hybrid
-  mode, rebuild the initramfs, restart.
+Fix: Comment the lines out, with the commands below; FILE is what the first of them prints. Rebuild the initramfs too
+  (sudo update-initramfs -u, or sudo dracut --force). If the word is on the
+  kernel's command line (cat /proc/cmdline) take it from /etc/default/grub, sudo update-grub, restart. If a laptop's tool
+  wrote it, switch that to hybrid mode instead (supergfxctl -m Hybrid, envycontrol -s hybrid, prime-select on-demand).
 Fix safety: reboot.
 References: modprobe.d(5).
 """
@@ -13,7 +15,7 @@ References: modprobe.d(5).
 from __future__ import annotations
 
 from ongpu.rules.evidence import Evidence, words
-from ongpu.rules.rule import Hit, Rule, proven
+from ongpu.rules.rule import Fill, Hit, Rule, proven
 
 _FORBIDDEN = words(
     r"^(?:[^\n#]{0,100}:)?\s*blacklist\s+nvidia(?:[-_](?:drm|uvm|modeset|current))?\s*$", r"^[^\n#]{0,100}\binstall\s+nvidia\s+/(?:usr/)?bin/(?:false|true)",
@@ -35,6 +37,14 @@ RULE = Rule(
     check=check,
     needs=("system", "text"),
     explains=("driver-not-running", "module-missing-for-kernel", "nvidia-uvm-not-loaded"),
+    commands=(
+        "grep -nE '^[[:space:]]*(blacklist|install|alias)[[:space:]]+nvidia' /etc/modprobe.d/*.conf /lib/modprobe.d/*.conf",
+        "sudo sed -i.bak -E 's/^[[:space:]]*(blacklist|install|alias)[[:space:]]+nvidia/# &/' FILE",
+        "sudo modprobe nvidia",
+        "sudo modprobe nvidia-uvm",
+        "sudo systemctl restart ollama",
+    ),
+    fills=(Fill("FILE", words(r"^(/[^\s:]{1,200}):\s*(?:blacklist|install|alias)\s+nvidia"), " "),),
     fires=("/etc/modprobe.d/supergfxd.conf:blacklist nvidia", "blacklist nvidia_drm", "install nvidia /bin/false"),
     quiet=("blacklist nouveau\nblacklist nvidiafb",),
     unknown=("OLLAMA_HOST=0.0.0.0",),

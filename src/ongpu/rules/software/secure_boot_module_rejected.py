@@ -4,8 +4,10 @@ What it means: The module is built, and the kernel refuses it because its signat
 Why it matters: The driver cannot load; no program can use the GPU.
 How it comes about: A module built on the host (DKMS, the .run installer) on a machine with Secure Boot, without its
   key enrolled.
-Fix: Enrol the key (sudo mokutil --import /var/lib/dkms/mok.pub), restart and confirm at the machine's console, or
-  use the distribution's signed modules, or switch Secure Boot off in the firmware.
+Fix: Enrol the key that the module is signed with: mokutil --import asks for a new password; restart, and at the machine's
+  console choose "Enroll MOK" and type that password (it is asked once, at this restart only). Or use the
+  distribution's signed modules, or switch Secure Boot off in the firmware. Ubuntu keeps the key as
+  /var/lib/shim-signed/mok/MOK.der.
 Fix safety: manual; needs the console.
 References: kernel/module/signing.c; mokutil(1).
 """
@@ -39,6 +41,10 @@ RULE = Rule(
     check=check,
     needs=("system", "kernel", "smi"),
     explains=("driver-not-running", "module-missing-for-kernel", "nvidia-uvm-not-loaded"),
+    commands=(
+        "sudo mokutil --import /var/lib/dkms/mok.pub",
+        "sudo systemctl reboot",
+    ),
     fires=(
         "modprobe: ERROR: could not insert 'nvidia': Key was rejected by service",
         "Loading of unsigned module is rejected",

@@ -35,6 +35,13 @@ RULE = Rule(
     check=check,
     needs=("log",),
     explains=("install-incomplete", "nvidia-uvm-not-loaded"),
+    commands=(
+        "echo 'options nvidia_uvm uvm_disable_hmm=1' | sudo tee /etc/modprobe.d/nvidia-uvm.conf",
+        "sudo systemctl stop ollama",
+        "sudo modprobe -r nvidia_uvm",
+        "sudo modprobe nvidia-uvm",
+        "sudo systemctl start ollama",
+    ),
     repair=always(ReloadModule("nvidia_uvm", "uvm_disable_hmm=1")),
     fires=("cuInit err: 3", "ggml_cuda_init: failed to initialize CUDA: initialization error"),
     quiet=("ggml_cuda_init: found 1 CUDA devices:",),

@@ -3,8 +3,9 @@
 What it means: This is a vGPU guest, and NVIDIA's driver slows it down without a licence.
 Why it matters: It works for about 20 minutes after start, then becomes very slow, or CUDA stops.
 How it comes about: The client token is missing, wrong or expired, or the licence server cannot be reached.
-Fix: Put the client token into /etc/nvidia/ClientConfigToken, set FeatureType in /etc/nvidia/gridd.conf, restart
-  nvidia-gridd, and check License Status with nvidia-smi -q.
+Fix: Get the client configuration token (TOKEN.tok) from the licence portal or from who runs your licence server, and put
+  it on this host, with the commands below. FeatureType in /etc/nvidia/gridd.conf must be right (1 = vGPU). If it stays
+  unlicensed, journalctl -u nvidia-gridd says why (an old token, a clock that is wrong, no way to the server).
 Fix safety: safe.
 References: NVIDIA virtual GPU client licensing guide.
 """
@@ -55,6 +56,11 @@ RULE = Rule(
     check=check,
     needs=("smi",),
     explains=("load-timeout", "hidden-cpu-work"),
+    commands=(
+        "sudo install -m 0744 TOKEN.tok /etc/nvidia/ClientConfigToken/",
+        "sudo systemctl restart nvidia-gridd",
+        "nvidia-smi -q | grep 'License Status'",
+    ),
     fires=(
         "        License Status                    : Unlicensed (Unrestricted)",
         "nvidia-gridd[812]: Failed to acquire license from license.example:443",

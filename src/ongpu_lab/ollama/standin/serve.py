@@ -92,13 +92,16 @@ def _key_pair(folder: Path) -> None:
     print(f"Couldn't find '{key}'. Generating new private key.", file=sys.stderr)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        public = f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{os.urandom(22).hex()[:43]}"
-        key.write_text("lab stand-in: no key\n")
-        key.with_suffix(".pub").write_text(public + "\n")
     except OSError as error:
         raise CannotServe(
             f"could not create directory mkdir {error.filename}: {(error.strerror or '').lower()}"
         ) from error
+    try:
+        public = f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{os.urandom(22).hex()[:43]}"
+        key.write_text("lab stand-in: no key\n")
+        key.with_suffix(".pub").write_text(public + "\n")
+    except OSError as error:
+        raise CannotServe(f"open {error.filename}: {(error.strerror or '').lower()}") from error
     print(f"Your new public key is: \n\n{public}\n", file=sys.stderr)
 
 

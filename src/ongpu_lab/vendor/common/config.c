@@ -171,6 +171,13 @@ int lab_gpu_set(const struct lab_gpu *gpu, const char *key, const char *value)
     return fclose(file) == 0;
 }
 
+void lab_gpu_unset(const struct lab_gpu *gpu, const char *key)
+{
+    char path[256];
+    setting_path(gpu, key, path, sizeof path);
+    unlink(path);
+}
+
 static const char *store(void)
 {
     const char *override = getenv("ONGPU_LAB_STORE");

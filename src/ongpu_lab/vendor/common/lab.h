@@ -52,6 +52,12 @@ const char *lab_gpu_get(const struct lab_gpu *gpu, const char *key, const char *
 /* Remembers a value until the next boot. 0 if that is not allowed. */
 int lab_gpu_set(const struct lab_gpu *gpu, const char *key, const char *value);
 
+/* Forgets what was set. */
+void lab_gpu_unset(const struct lab_gpu *gpu, const char *key);
+
+/* 1 while a process holds memory on this GPU, or nvidia-persistenced holds it open: it cannot be reset then. */
+int lab_gpu_in_use(const struct lab_gpu *gpu);
+
 /* A value that a GPU keeps over a reboot, as a real one does in its InfoROM: in LAB_STORE ($ONGPU_LAB_STORE overrides
  * it), `gpuN.KEY`. The boot makes `ecc_pending` `ecc`. 0 = there is none; it may not be kept. */
 #define LAB_STORE "/var/lib/ongpu-lab/gpus"

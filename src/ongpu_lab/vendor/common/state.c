@@ -19,6 +19,7 @@ extern char *program_invocation_short_name; /* errno.h declares it for GNU progr
 
 #define NVIDIA_MAJOR 195
 #define MIB (1ull << 20)
+#define PERSISTENCED "/run/nvidia-persistenced/nvidia-persistenced.pid"
 
 int lab_module_version(char *version, size_t size)
 {
@@ -233,6 +234,12 @@ int lab_processes(const struct lab_gpu *gpu, struct lab_process *out, int max)
     count = from_directory(gpu, out, count, max);
     qsort(out, (size_t)count, sizeof *out, by_pid);
     return count;
+}
+
+int lab_gpu_in_use(const struct lab_gpu *gpu)
+{
+    struct lab_process processes[LAB_MAX_PROCESSES];
+    return lab_processes(gpu, processes, LAB_MAX_PROCESSES) > 0 || access(PERSISTENCED, F_OK) == 0;
 }
 
 void lab_memory(const struct lab_gpu *gpu, unsigned long long *total, unsigned long long *used,

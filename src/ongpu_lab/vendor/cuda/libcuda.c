@@ -58,10 +58,13 @@ static struct lab_gpu *by_uuid(const char *text)
     return found;
 }
 
+/* In MIG mode only instances compute, and the lab has none. */
 static int openable(const struct lab_gpu *gpu)
 {
     char name[32];
     snprintf(name, sizeof name, "nvidia%u", gpu->index);
+    if (*lab_gpu_get(gpu, "mig", "0") == '1')
+        return 0;
     return lab_node(name, (int)gpu->index) == 0 && !lab_gpu_get(gpu, "error", NULL);
 }
 

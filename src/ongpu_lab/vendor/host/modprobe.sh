@@ -28,8 +28,12 @@ done
 [ "$names" ] || exec "$real" "$@"
 
 if [ "$remove" ]; then
-  for name in $names; do "$lab/rmmod" modprobe "$name" || exit 1; done
-  exit 0
+  failed=0
+  for name in $names; do
+    is_loaded "$(printf %s "$name" | tr - _)" || continue
+    "$lab/rmmod" modprobe "$name" || failed=1
+  done
+  exit "$failed"
 fi
 
 failed=0

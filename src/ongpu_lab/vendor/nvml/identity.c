@@ -11,6 +11,14 @@ DEVICE_STRING(nvmlDeviceGetSerial, "serial", "unsupported")
 DEVICE_STRING(nvmlDeviceGetVbiosVersion, "vbios", "96.00.00.00.01")
 DEVICE_STRING(nvmlDeviceGetBoardPartNumber, "part", "unsupported")
 DEVICE_STRING(nvmlDeviceGetInforomImageVersion, "inforom", "unsupported")
+/* Not public: what nvidia-smi -q says of a vGPU guest's licence. */
+NVML_API nvmlLabLicence(device gpu, char *out, unsigned size)
+{
+    CHECK_DEVICE(gpu);
+    const char *value = lab_gpu_get(gpu, "license", "unsupported");
+    return nvml_known(value) ? nvml_copy(out, size, value) : NOT_SUPPORTED;
+}
+
 DEVICE_UINT(nvmlDeviceGetBrand, "brand", "5")
 DEVICE_UINT(nvmlDeviceGetBoardId, "board_id", "0x100")
 DEVICE_UINT(nvmlDeviceGetMultiGpuBoard, "multi_gpu_board", "0")

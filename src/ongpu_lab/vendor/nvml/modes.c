@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 DEVICE_UINT(nvmlDeviceGetPersistenceMode, "persistence", "0")
 DEVICE_UINT(nvmlDeviceGetDisplayMode, "display", "0")
@@ -86,6 +87,41 @@ NVML_API nvmlDeviceSetComputeMode(device gpu, unsigned mode)
 {
     CHECK_DEVICE(gpu);
     return set(gpu, "compute_mode", mode);
+}
+
+/* A GPU in use keeps its mode until it is reset: the new one is pending, and `*activation` says why. */
+NVML_API nvmlDeviceSetMigMode(device gpu, unsigned mode, result *activation)
+{
+    unsigned current = 0, pending = 0;
+    char text[16];
+    CHECK_DEVICE(gpu);
+    if (nvml_pair(lab_gpu_get(gpu, "mig", "unsupported"), &current, &pending))
+        return NOT_SUPPORTED;
+    *activation = current != mode && lab_gpu_in_use(gpu) ? IN_USE : SUCCESS;
+    snprintf(text, sizeof text, "%u,%u", *activation ? current : mode, mode);
+    return lab_gpu_set(gpu, "mig", text) ? SUCCESS : NO_PERMISSION;
+}
+
+/* What `nvidia-smi -r` does by functions that are not public: what the GPU waited for happens, what was set is lost. */
+NVML_API nvmlLabReset(device gpu, unsigned unused)
+{
+    static const char *const lost[] = {"recovery_action", "remapped_rows", "power_limit_mw", "locked_clock_min",
+                                       "locked_clock_max", "locked_memory_clock"};
+    unsigned current = 0, pending = 0;
+    char text[16];
+    (void)unused;
+    CHECK_DEVICE(gpu);
+    if (geteuid() != 0)
+        return NO_PERMISSION;
+    if (lab_gpu_in_use(gpu))
+        return IN_USE;
+    if (nvml_pair(lab_gpu_get(gpu, "mig", "unsupported"), &current, &pending) == SUCCESS && current != pending) {
+        snprintf(text, sizeof text, "%u,%u", pending, pending);
+        lab_gpu_set(gpu, "mig", text);
+    }
+    for (size_t i = 0; i < sizeof lost / sizeof *lost; i++)
+        lab_gpu_unset(gpu, lost[i]);
+    return SUCCESS;
 }
 
 NVML_API nvmlDeviceSetPowerManagementLimit(device gpu, unsigned milliwatts)

@@ -22,6 +22,7 @@ enum {
     TIMEOUT = 10,
     GPU_IS_LOST = 15,
     VERSION_MISMATCH = 18,
+    IN_USE = 19,
     UNKNOWN = 999,
 };
 

@@ -27,8 +27,25 @@ DEVICE_UINT(nvmlDeviceGetGpuMaxPcieLinkGeneration, "pcie_max_gen", "4")
 DEVICE_UINT_OF(nvmlDeviceGetPcieThroughput, "pcie_kbs", "0")
 DEVICE_UINT(nvmlDeviceGetPcieReplayCounter, "pcie_replays", "0")
 
-DEVICE_U64(nvmlDeviceGetCurrentClocksThrottleReasons, "throttle", "0")
-DEVICE_U64(nvmlDeviceGetCurrentClocksEventReasons, "throttle", "0")
+/* `throttle`, and the power cap (0x4) while the limit is below what the GPU would draw (power_need_mw). */
+NVML_API nvmlDeviceGetCurrentClocksEventReasons(device gpu, u64 *out)
+{
+    CHECK_DEVICE(gpu);
+    const char *value = lab_gpu_get(gpu, "throttle", "0");
+    if (!nvml_known(value))
+        return NOT_SUPPORTED;
+    *out = strtoull(value, NULL, 0);
+    u64 need = strtoull(lab_gpu_get(gpu, "power_need_mw", "0"), NULL, 0);
+    if (need > strtoull(lab_gpu_get(gpu, "power_limit_mw", "300000"), NULL, 0))
+        *out |= 0x4;
+    return SUCCESS;
+}
+
+NVML_API nvmlDeviceGetCurrentClocksThrottleReasons(device gpu, u64 *out)
+{
+    return nvmlDeviceGetCurrentClocksEventReasons(gpu, out);
+}
+
 DEVICE_U64(nvmlDeviceGetSupportedClocksThrottleReasons, "throttle_supported", "0x1ff")
 DEVICE_U64(nvmlDeviceGetSupportedClocksEventReasons, "throttle_supported", "0x1ff")
 DEVICE_UINT(nvmlDeviceGetPerformanceState, "pstate", "8")

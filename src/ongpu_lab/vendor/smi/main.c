@@ -14,7 +14,7 @@ struct options {
     const char *gpu_fields, *process_fields, *format, *only, *persistence;
     const char *setting, *value; /* -pl 250 */
     const char *lacking; /* an option of the real program that this one has not */
-    int list;
+    int list, query;
 };
 
 /* Exit codes follow the NVML code where nvidia-smi has one of its own (measured with 535 and 615); else 255. */
@@ -63,14 +63,19 @@ static int complain_about_gpu(unsigned index, int code, int listing)
     return exit_code(code);
 }
 
+/* -i takes one GPU or several, separated by commas. */
 static int chosen(device gpu, unsigned index, const char *only)
 {
-    char uuid[96] = "", number[16];
+    char uuid[96] = "", number[16], list[256];
     if (!only)
         return 1;
     nvml_text("nvmlDeviceGetUUID", gpu, uuid, sizeof uuid);
     snprintf(number, sizeof number, "%u", index);
-    return !strcmp(only, number) || !strcasecmp(only, uuid);
+    snprintf(list, sizeof list, "%s", only);
+    for (char *item = strtok(list, ","); item; item = strtok(NULL, ","))
+        if (!strcmp(item, number) || !strcasecmp(item, uuid))
+            return 1;
+    return 0;
 }
 
 static void print_listed(device gpu, unsigned index)
@@ -147,7 +152,7 @@ static const char *after(const char *argument, const char *name)
 /* Part of the real program, but not of this one. */
 static int is_lacking(const char *argument)
 {
-    static const char *const known[] = {"-q", "--query", "topo", "pmon", "dmon", "mig", "nvlink", "-r", "--gpu-reset", "-l", "-lms", "-h", "--help", "--version", "--query-remapped-rows",
+    static const char *const known[] = {"-x", "topo", "pmon", "dmon", "mig", "nvlink", "-l", "-lms", "-h", "--help", "--version", "--query-remapped-rows",
                                         "--query-retired-pages", "--help-query-gpu"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (!strncmp(argument, known[i], strlen(known[i])) && strchr("=", argument[strlen(known[i])]))
@@ -162,6 +167,8 @@ static int parse(int count, char **arguments, struct options *options)
         const char *argument = arguments[i], *next = i + 1 < count ? arguments[i + 1] : NULL, *value;
         if (!strcmp(argument, "-L") || !strcmp(argument, "--list-gpus"))
             options->list = 1;
+        else if (!strcmp(argument, "-q") || !strcmp(argument, "--query"))
+            options->query = 1;
         else if (!strcmp(argument, "-i") && next)
             options->only = arguments[++i];
         else if (!strcmp(argument, "-pm") && next)
@@ -207,6 +214,8 @@ int main(int count, char **arguments)
     code = find_gpus(&selection, &options);
     if (code || options.list)
         return code;
+    if (options.query)
+        return query_all(&selection);
     if (options.gpu_fields)
         return query_gpus(&selection, options.gpu_fields, options.format);
     if (options.process_fields)

@@ -1,4 +1,4 @@
-/* Power limit, locked clocks, compute mode, ECC. Texts as nvidia-smi 550 prints them; what a GPU does not have is said,
+/* Power limit, locked clocks, compute mode, ECC, MIG mode, reset. Texts as nvidia-smi 550 prints them; what a GPU does not have is said,
  * and the exit code is 0 all the same.
  */
 #include "smi.h"
@@ -8,8 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const valued[] = {"-pl", "-lgc", "-lmc", "-c", "-e"};
-static const char *const plain[] = {"-rgc", "-rmc"};
+static const char *const valued[] = {"-pl", "-lgc", "-lmc", "-c", "-e", "-mig"};
+static const char *const plain[] = {"-rgc", "-rmc", "-r", "--gpu-reset"};
 
 static int among(const char *option, const char *const names[], size_t count)
 {
@@ -101,6 +101,40 @@ static int set_ecc(device gpu, const char *bus, const char *value, int *changed)
     return code;
 }
 
+/* A GPU that is in use keeps its mode until it is reset. */
+static int set_mig(device gpu, const char *bus, const char *value)
+{
+    unsigned mode = *value == '1';
+    int activation = SUCCESS, code = nvml_of("nvmlDeviceSetMigMode", gpu, mode, &activation);
+    if (code == NOT_SUPPORTED) {
+        printf("Unable to %s MIG Mode for GPU %s: Not Supported\n", mode ? "enable" : "disable", bus);
+        return code;
+    }
+    if (code == SUCCESS && activation == IN_USE) {
+        printf("Warning: MIG mode is in pending %s state for GPU %s:In use by another client\n%s is currently being used by one "
+               "or more other processes (e.g. CUDA application or a monitoring application such as another instance of "
+               "nvidia-smi). Please first kill all processes using the device and retry the command or reboot the system to "
+               "make MIG mode effective.\n", mode ? "enable" : "disable", bus, bus);
+        return SUCCESS;
+    }
+    if (code == SUCCESS)
+        printf("%s MIG Mode for GPU %s\n", mode ? "Enabled" : "Disabled", bus);
+    return code;
+}
+
+static int reset(device gpu, const char *bus)
+{
+    int code = nvml_set("nvmlLabReset", gpu, 0);
+    if (code == IN_USE)
+        printf("The following GPUs could not be reset:\n  GPU %s: In use by another client\n\n1 device is currently being used by "
+               "one or more other processes (e.g., Fabric Manager, CUDA application, graphics application such as an X server, "
+               "or a monitoring application such as another instance of nvidia-smi). Please first kill all processes using "
+               "this device and all compute applications running in the system.\n", bus);
+    else if (code == SUCCESS)
+        printf("GPU %s was successfully reset.\n", bus);
+    return code;
+}
+
 int change_setting(const struct selection *selection, const char *option, const char *value)
 {
     int changed = 0;
@@ -119,6 +153,10 @@ int change_setting(const struct selection *selection, const char *option, const 
             code = set_compute_mode(gpu, bus, value);
         else if (!strcmp(option, "-e"))
             code = set_ecc(gpu, bus, value, &changed);
+        else if (!strcmp(option, "-mig"))
+            code = set_mig(gpu, bus, value);
+        else if (!strcmp(option, "-r") || !strcmp(option, "--gpu-reset"))
+            code = reset(gpu, bus);
         if (code) {
             printf("Terminating early due to previous errors.\n");
             return code;

@@ -10,7 +10,7 @@ typedef void *device;
 typedef unsigned long long u64;
 
 enum { SUCCESS = 0, INVALID = 2, NOT_SUPPORTED = 3, NO_PERMISSION = 4, NOT_FOUND = 6, LIBRARY_NOT_FOUND = 12,
-       FUNCTION_NOT_FOUND = 13, GPU_IS_LOST = 15 };
+       FUNCTION_NOT_FOUND = 13, GPU_IS_LOST = 15, IN_USE = 19 };
 
 #define MAX_GPUS 16
 #define MAX_PROCESSES 64
@@ -59,6 +59,8 @@ const struct field *find_field(const char *name);
 const char *shown_error(int code);
 
 int query_gpus(const struct selection *selection, const char *fields, const char *format);
+/* -q, of which only a vGPU guest's licence is known. */
+int query_all(const struct selection *selection);
 int query_processes(const struct selection *selection, const char *fields, const char *format);
 /* set.c: -pl, -lgc, -rgc, -lmc, -rmc, -c, -e. Returns NVML's code, or 0. */
 int is_setting(const char *option);
