@@ -13,7 +13,7 @@ cuda-compat-lib-conflict vulkan-uses-hidden-gpu service-older-than-driver driver
 module-missing-for-kernel nvidia-uvm-not-loaded nouveau-holds-device driver-user-libs-missing
 uvm-stale-after-suspend uvm-hmm-init-failure fabric-manager-not-running runner-lib-missing install-incomplete
 gpu-fallen-off-bus ecc-error nvswitch-error num-gpu-override context-too-large gpu-overhead-without-effect
-gpu-dropped-by-driver kernel-module-flavour-wrong gpu-discovery-timeout
+gpu-dropped-by-driver kernel-module-flavour-wrong
 """
 
 
@@ -55,19 +55,26 @@ class Hand:
 # In threes: the third host has two GPUs with 24 GB each.
 BY_HAND = {
     "thermal-throttle": Hand("cooling"),
-    "compute-capability-unsupported": Hand("another card"),
-    "cuda-arch-not-in-build": Hand("upgrade"),
-    "vgpu-profile-no-cuda": Hand("Q or C profile"),
-    "pcie-link-degraded": Hand("slot"),
     "model-too-large": Hand("smaller"),
+    "compute-capability-unsupported": Hand("another card"),
     "model-slightly-too-large": Hand("smaller"),
     "vram-below-minimum": Hand("smaller"),
+    "cuda-arch-not-in-build": Hand("upgrade"),
     "vram-oom": Hand("smaller context"),
     "model-incompatible": Hand("Ollama"),
     "external-power-missing": Hand("cable"),
+    "vgpu-profile-no-cuda": Hand("Q or C profile"),
+    "pcie-link-degraded": Hand("slot"),
     "gpu-init-failed-bios": Hand("Above 4G"),
     "gpu-absent": Hand("seat"),
     "driver-regression": Hand("branch"),
+    "gpu-discovery-timeout": Hand("nvidia-persistenced"),
 }
+# Any two or three of these can be seen on one host at the same time.
+TOGETHER = """
+thermal-throttle power-cap-active pcie-link-degraded ecc-error vgpu-unlicensed xid-error external-power-missing
+llama-arg-override slurm-rocr-visible-devices unified-memory-spill fit-target-too-large gpu-overhead-without-effect
+env-var-invalid nvswitch-error cuda-visible-devices-hides-gpu gpu-needs-reset selinux-denies-device
+"""
 ALONE = "driver-library-mismatch"  # packages are exchanged: slow, and on one host
 CAUSES = (*REPAIRED.split(), *TYPED, *BY_HAND, ALONE)

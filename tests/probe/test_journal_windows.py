@@ -102,6 +102,26 @@ def lines(first: str, **more: str) -> tuple[str, ...]:
     return tuple(found.value.lines)
 
 
+@pytest.mark.parametrize("shell", SHELLS[:1])
+@pytest.mark.parametrize(("restarts", "seen"), [("3", True), ("0", False)])
+def test_a_server_that_ends_again_and_again(shell: tuple[str, ...], tmp_path: Path, restarts: str, seen: bool) -> None:
+    """Between two errors there is a start that has said nothing yet."""
+    tools = tmp_path / "tools"
+    systemctl(tools, f"{UNIT}\nNRestarts={restarts}")
+    tool(tools, "id", "echo 0")
+    ended = "Error: open /usr/share/ollama/.ollama/id_ed25519: permission denied"
+    tool(
+        tools,
+        "journalctl",
+        f"""case " $* " in *" -u "*) echo "1700000000.100000 h1 ollama[724]: {ended}" ;; esac
+echo "1700000003.200000 h1 systemd[1]: Started ollama.service - Ollama." """,
+    )
+    found = SECTION.parse(section(shell, SECTION, tools))
+    assert isinstance(found, Known)
+    assert (ended in found.value.lines) is seen
+    assert "Started ollama.service - Ollama." in found.value.lines
+
+
 def test_windows_that_overlap_are_joined_without_doubling_lines() -> None:
     assert lines("1.5 a\n2.0 b\n2.0 b\n@cut", load_7="2.0 b\n2.0 b\n2.0 c\n3.0 d", last="3.0 d\n4.0 e") == (
         *("a", "b", "b", "c", "d", "e"),

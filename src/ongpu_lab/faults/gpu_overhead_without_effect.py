@@ -5,7 +5,7 @@ from __future__ import annotations
 from ongpu_lab.faults import _service
 from ongpu_lab.faults.base import Target
 
-_NAME = "90-tuning"
+_NAME = "90-gpu-overhead-without-effect"
 
 
 def apply(target: Target) -> None:

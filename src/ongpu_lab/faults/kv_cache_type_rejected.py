@@ -5,7 +5,7 @@ from __future__ import annotations
 from ongpu_lab.faults import _load, _service
 from ongpu_lab.faults.base import Target
 
-_NAME = "90-tuning"
+_NAME = "90-kv-cache-type-rejected"
 
 
 def apply(target: Target) -> None:

@@ -59,16 +59,19 @@ access() {{
   done
 }}
 need unit systemctl && need access journalctl || return 0
-shown=$(bound 5 systemctl show {UNIT} -p LoadState,InvocationID,StandardError,StandardOutput,MainPID 2>&1)
+shown=$(bound 5 systemctl show {UNIT} -p LoadState,InvocationID,StandardError,StandardOutput,MainPID,NRestarts 2>&1)
 p unit printf '%s\n' "$shown"
 p access access
 id=${{shown#*InvocationID=}}; id=${{id%%[!0-9a-f]*}}
 main=${{shown#*MainPID=}}; main=${{main%%[!0-9]*}}
+restarts=${{shown#*NRestarts=}}; restarts=${{restarts%%[!0-9]*}}
 case $shown in *InvocationID=?*) ;; *) id= ;; esac
 if [ -z "$id" ]; then p last lines {LAST} -b -n 400 -u {UNIT}; return 0; fi
 match="_SYSTEMD_INVOCATION_ID=$id + INVOCATION_ID=$id + OBJECT_SYSTEMD_INVOCATION_ID=$id"
 first=$(lines {FIRST} $match | head -c {WINDOW})
 p first start
+# A server that ends and is started again may not have come to its error yet this time: the last time it did.
+case ${{restarts:-0}},$first in 0,* | *"Listening on"*) ;; *) p loop lines 61 -b -n 60 -u {UNIT} ;; esac
 [ "${{#first}}" -ge {WINDOW - 1} ] || case $first in *@cut*) ;; *) return 0 ;; esac
 btime=$(sed -n 's/^btime //p' /proc/stat)
 grep -hsE '^[0-9]+ \((ollama|llama-server)[^)]*\) ' /proc/[0-9]*/stat | sort -k22,22nr | head -n {RUNNERS} |
@@ -101,7 +104,7 @@ def parse(output: Output) -> Known[Journal] | Absent | Unreadable:
         return Unreadable(f"systemctl show {UNIT}: {shown.trouble or 'no output'}")
     if blind := _blind(output, shown):
         return blind
-    parts = [output["first"], *(part for _, part in output.startswith("load:")), output["last"]]
+    parts = [output["loop"], output["first"], *(part for _, part in output.startswith("load:")), output["last"]]
     if all(part.rc is None for part in parts):
         return Unreadable("journalctl: cut off (time or size limit)")
     windows = [window for index, part in enumerate(parts) if (window := _window(part, index == len(parts) - 1))]

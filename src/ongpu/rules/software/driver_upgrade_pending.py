@@ -39,6 +39,6 @@ RULE = Rule(
     commands=("sudo dpkg --configure -a", "sudo apt-get -f install", "sudo systemctl reboot"),
     repair=always(DRIVER, Restart()),
     fires=("the module on disk is 580.126.09, the loaded one 580.95.05",),
-    quiet=("NVRM version: NVIDIA UNIX Kernel Module  580.95.05",),
+    quiet=("nvidia/580.95.05, 6.8.0-45-generic, x86_64: installed",),
     unknown=("OLLAMA_HOST=0.0.0.0",),
 )

@@ -34,7 +34,6 @@ class Knobs:
 
         [discovery]
         delay = 3            seconds that every probe child sleeps
-        wake = 3             the same, while nvidia-persistenced does not keep the GPUs awake
         timeout = 1          seconds that a probe child may take, instead of 30
         find = nothing       the probes find no device
         vulkan = yes         the vulkan directory finds the NVIDIA GPUs

@@ -13,7 +13,6 @@ from . import driver, gojson, lab, layout
 _NO_LIBCUDA = "libcuda.so.1: cannot open shared object file: No such file or directory"
 BUILD = "build 0 (4df29be4f) with GNU 12.2.0 for Linux x86_64"
 _STOPPED = 30
-_PERSISTENCED = "/run/nvidia-persistenced/nvidia-persistenced.pid"
 CPU_FEATURES = "SSE3 = 1 | SSSE3 = 1 | AVX = 1 | AVX2 = 1 | F16C = 1 | FMA = 1 | BMI2 = 1 | LLAMAFILE = 1 | REPACK = 1"
 
 
@@ -65,10 +64,7 @@ def _complain(stderr: bool, line: str) -> None:
 
 def slow() -> None:
     """The fault of a slow discovery."""
-    knobs = lab.Knobs()
-    delay = knobs.number("discovery", "delay")
-    if not os.path.exists(_PERSISTENCED):
-        delay += knobs.number("discovery", "wake")
+    delay = lab.Knobs().number("discovery", "delay")
     if delay:
         time.sleep(delay)
 
