@@ -13,6 +13,7 @@ from typing import Literal
 from ongpu.host.result import Safety, Severity
 from ongpu.rules.action import Repair
 from ongpu.rules.evidence import Evidence, Kind, Line
+from ongpu.rules.pattern import Pattern
 
 _HARMLESS = re.compile(r"[\w/][\w./:@+-]{0,200}", re.ASCII)
 Certainty = Literal["proven", "likely", "possible"]
@@ -38,7 +39,7 @@ class Fill:
     value that a shell would read as more than a word, because pasted text is anybody's."""
 
     word: str
-    pattern: re.Pattern[str]
+    pattern: Pattern
     joint: str = ","
 
 
