@@ -31,7 +31,9 @@ _POD = re.compile(r"^\[pod/[\w./-]{1,200}\] ")
 # > time=…   >> time=…   >time=…                 a mail's or an issue's quotation; `>>> ` is Ollama's own prompt
 _QUOTED = re.compile(r"^(?:> ?){1,2}(?:> ){0,3}(?!>)")
 # 2026-01-15 10:34:34.123 time=…   [2026-01-15 10:34:34] time=…   2026-01-15 10:34:34 | time=…      other loggers
-_SPACED_STAMP = re.compile(r"^\[?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d{1,9})?\]?(?: \|(?= (?:[^|]*$|\|)))? ")
+_SPACED_STAMP = re.compile(
+    r"^\[?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d{1,9})?\]?(?: \|(?= (?:[^|]*$|\|(?:[=+-]| +[^\s|]))))? "
+)
 # 1768473274.123456 gpuhost ollama[1234]: time=…  journalctl -o short-unix
 _UNIX_STAMP = re.compile(r"^\d{9,11}\.\d{6} (?:\S{1,80} [\w.@-]{1,60}\[\d{1,10}\]: )?")
 # ollama.log:time=…   ollama.log:17:time=…        grep

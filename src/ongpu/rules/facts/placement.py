@@ -11,7 +11,7 @@ from ongpu.rules.evidence import Evidence, Found, Line, words
 from ongpu.rules.pattern import regex
 
 _LAYERS = regex(r"offloaded (\d{1,4})/(\d{1,4}) layers")
-_PLANNED = regex(r"layers\.model=")
+_PLANNED = regex(r"layers\.(?:model|real)=")
 _PAIR = re.compile(r'(\b[a-z_.]{3,40})=(?:"([^"\n]{0,200})"|(\S{0,60}))')
 _SIZE = re.compile(r"\d{1,12}(?:\.\d{1,6})? ?[KMGT]?i?B")
 # llama3:latest   365c0bd3c000   32 GB   36%/64% CPU/GPU   4096   Forever
@@ -93,9 +93,10 @@ def offloads(seen: Evidence) -> list[Offload]:
 def _offloads(seen: Evidence) -> list[Offload]:
     found = []
     for line in seen.lines_for(_PLANNED):
-        if line.kind == "log" and "layers.model=" in line.text:
+        if line.kind == "log" and _PLANNED.search(line.text):
             pairs = {match[1]: match[2] if match[2] is not None else match[3] for match in _PAIR.finditer(line.text)}
-            found.append(_offload(pairs, line))
+            if "layers.offload" in pairs or "layers.real" in pairs:
+                found.append(_offload(pairs, line))
     return found
 
 
@@ -108,7 +109,7 @@ def _offload(pairs: dict[str, str], line: Line) -> Offload:
         return int(text) if re.fullmatch(r"-?\d{1,4}", text) else None
 
     return Offload(
-        requested=count("layers.requested"), layers=count("layers.model") or 0, offloaded=count("layers.offload") or 0,
+        requested=count("layers.requested"), layers=count("layers.model") or 0, offloaded=count("layers.offload") or count("layers.real") or 0,
         available=size("memory.available"), full=size("memory.required.full"), kv=size("memory.required.kv"),
         weights=size("memory.weights.total"), graph=size("memory.graph.full"),
         projector=size("projector.weights") + size("projector.graph"), line=line,
@@ -176,5 +177,7 @@ def gpu_seen(seen: Evidence) -> Line | None:
 
 def is_fully_on_gpu(seen: Evidence) -> bool:
     """Something was placed, and all of what was placed is on a GPU."""
+    if not layers(seen) and only_cpu_weights(seen):  # `ollama ps` tells the plan, the runner's log what was done
+        return False
     placed = [part == whole for part, whole, _ in layers(seen)] + [row.cpu_percent == 0 for row in residents(seen)]
     return bool(placed) and all(placed)

@@ -7,7 +7,7 @@ from ongpu.rules.evidence import Evidence, Line, words
 _CONTAINER = words(
     r"\b(?:docker|podman|nerdctl)(?: compose| container)? (?:run|exec|create|start|up|logs|ps|inspect)\b", r"docker[- ]compose",
     r"^\s*image: \S*ollama", r"\bkubectl\b", "OCI runtime", r"root@(?:ollama|[0-9a-f]{12}|\w+-\w+-\w+)[\w-]*:/\S*#",
-    "ollama in (?:a )?(?:docker|container)", r"\bin (?:a |the )?(?:docker|container|pod)\b", "inside the container", r"docker containers?\b", "^services:",
+    "ollama in (?:a )?(?:docker|container)", r"\bin (?:a |the )?(?:docker|container|pod)\b", r"\b(?:the|a|each) (?:pod|container)\b", r"\bruntimeClassName\b", "inside the container", r"docker containers?\b", "^services:",
     r"/\.dockerenv", r"nvidia-container-(?:cli|runtime|toolkit)", r"container started", "ollama/ollama(?::|$| )",
     r"OLLAMA_HOST:http://0\.0\.0\.0:11434 [^\n]{0,800}OLLAMA_MODELS:/root/\.ollama/models",  # as in the image
 )  # fmt: skip

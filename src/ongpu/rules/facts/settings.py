@@ -30,7 +30,7 @@ _PARALLEL = words(
     r"--parallel[ =](\d{1,4})", r"(?<= )-np (\d{1,4})", r"\bn_seq_max {0,10}= {0,4}(\d{1,4})", r"\bParallel:(\d{1,4})"
 )
 _LAYERS_ASKED = words(
-    r"[\"']?num_gpu[\"']?(?: |:|=){1,4}(-?\d{1,4})", r"\.num_?GPU\((-?\d{1,4})\)", r"layers\.requested=(-?\d{1,4})",
+    r"[\"']?num_gpu[\"']?(?: |:|=){1,4}(-?\d{1,4})", r"\.num_?GPU\((-?\d{1,4})\)", r"layers\.requested=(-?\d{1,4})", r"\"model layers\"=\d{1,4} requested=(-?\d{1,4})",
     r"(?<= )-ngl (-?\d{1,4})", r"LLAMA_ARG_N_GPU_LAYERS=(-?\d{1,4})",
 )  # fmt: skip
 # I was setting the num_gpu (Ollama) parameter in Open WebUI to 2

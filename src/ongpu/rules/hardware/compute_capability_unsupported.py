@@ -19,9 +19,9 @@ from ongpu.rules.rule import Hit, Rule, likely, proven
 _TOO_OLD = words(
     "CUDA GPU is too old",
     "GPU is too old",
-    "unsupported compute capability",
-    "compute capability[^\n]{0,40}(?:below|less than|not supported)",
 )
+# One set of libraries may say so where the next one serves the GPU.
+_SKIPPED = words("unsupported compute capability", "compute capability[^\n]{0,40}(?:below|less than|not supported)")
 _FLOOR = 5.0
 _NARROW = 6.0  # releases before 0.1.22 had kernels from 6.0 on
 
@@ -29,7 +29,7 @@ _NARROW = 6.0  # releases before 0.1.22 had kernels from 6.0 on
 def check(seen: Evidence) -> Hit | None:
     oldest = min(gpus.capabilities(seen), key=lambda one: one[0], default=None)
     which = f" {oldest[0]}" if oldest else ""
-    if line := seen.find(_TOO_OLD):
+    if line := seen.find(_TOO_OLD) or (None if placement.gpu_seen(seen) else seen.find(_SKIPPED)):
         return proven(f"the GPU's compute capability{which} is below what this Ollama release supports", line)
     if oldest is None:
         return None

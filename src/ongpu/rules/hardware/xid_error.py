@@ -13,14 +13,19 @@ References: NVIDIA's Xid catalogue (docs.nvidia.com/deploy/xid-errors).
 
 from __future__ import annotations
 
+import re
+
 from ongpu.rules.evidence import Evidence
 from ongpu.rules.rule import Hit, Rule, proven
-from ongpu.rules.xid import HARMLESS, meaning, xids
+from ongpu.rules.xid import HARMLESS, SeenXid, meaning, xids
+
+_NAME = re.compile(r"\bname='?([\w./+-]{1,60})")
+_OURS = re.compile("ollama|llama")
 
 
 def check(seen: Evidence) -> Hit | None:
     found = [xid for xid in xids(seen) if xid.code not in (54, 79)]
-    grave = [xid for xid in found if meaning(xid.code).action not in HARMLESS]
+    grave = [xid for xid in found if meaning(xid.code).action not in HARMLESS and not _is_of_another(xid)]
     if not grave:
         return None
     first = grave[0]
@@ -32,6 +37,12 @@ def check(seen: Evidence) -> Hit | None:
         first.line,
         last.line if last and last is not first else None,
     )
+
+
+def _is_of_another(xid: SeenXid) -> bool:
+    """A fault of a program that is neither Ollama nor its runner, and that only this program feels."""
+    name = _NAME.search(xid.text)
+    return meaning(xid.code).action == "restart application" and name is not None and not _OURS.search(name[1])
 
 
 RULE = Rule(
@@ -52,6 +63,9 @@ RULE = Rule(
         "NVRM: Xid (PCI:0000:01:00 GPU-I:05): 94, pid=7194, Contained: CE User Channel (0x9). RST: No, D-RST: No",
         "NVRM: Xid (PCI:0000:05:00): 119, Timeout waiting for RPC from GSP\nNVRM: Xid (PCI:0000:05:00): 154, GPU recovery action changed from 0x0 (None) to 0x1 (GPU Reset Required)",
     ),
-    quiet=("NVRM: Xid (PCI:0000:05:00): 43, pid=99, name=python, Ch 00000008",),
+    quiet=(
+        "NVRM: Xid (PCI:0000:05:00): 43, pid=99, name=python, Ch 00000008",
+        "NVRM: Xid (PCI:0000:05:00): 31, pid=99, name=blender, Ch 00000010, intr 00000000. MMU Fault",
+    ),
     unknown=("OLLAMA_HOST=0.0.0.0",),
 )

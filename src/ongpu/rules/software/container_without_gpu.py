@@ -20,11 +20,16 @@ _START = words(
 )
 _NONE_GIVEN = words(r"DeviceRequests[^\n]{0,60}(?:\[\]|null|<no value>)", r"DeviceRequests[^\n]{0,20}\s+(?:\[\]|null)$")
 _TOLD = words(
-    r"\b(?:without|no|missing|forgot\w*|lack\w*|omit\w*|left out|nothing about|never (?:passed|asked for))\b[^\n.]{0,30}(?:--gpus?\b|\bGPU (?:flag|option|request|reservation|devices?)|\bGPUs\b)",
+    r"\b(?:without|no|missing|forgot\w*|lack\w*|omit\w*|left out|nothing about|never (?:passed|asked for))\b[^\n.]{0,30}(?:--gpus?\b|\bGPU (?:flag|option|request|reservation|devices?)|runtimeClass(?:Name)?\b|device plugin|\bGPUs\b)",
     r"(?:add(?:ed|ing)?|needed|with) --gpus?\b[^\n.]{0,60}\b(?:works?|fix|solv|help|cure|uses?)\w*",
 )
+# $ docker exec ollama nvidia-smi / sh: 1: nvidia-smi: not found      (the toolkit puts it into a container that has a GPU)
+_NOT_INSIDE = words(
+    r"\b(?:docker|podman|kubectl|crictl|nerdctl)\b[^\n]{0,80} exec\b[^\n]{0,200}nvidia-smi[\"']?\s{1,4}[^\n]{0,80}nvidia-smi[^\n]{0,30}not found",
+    r"exec(?: failed)?: [^\n]{0,120}\"nvidia-smi\": executable file not found",
+)
 _ASKED = words(
-    r"--gpus?\b", r"--device[= ]\S*(?:nvidia|/dev/)", r"--runtime[= ]nvidia", r"runtime: nvidia", r"capabilities: *\[? ?\"?gpu", r"driver: nvidia", r"nvidia\.com/gpu",
+    r"--gpus?\b", r"--device[= ]\S*(?:nvidia|/dev/)", r"--runtime[= ]nvidia", r"runtime(?:ClassName)?: nvidia", r"capabilities: *\[? ?\"?gpu", r"driver: nvidia", r"nvidia\.com/gpu",
     r"^\s*- ?\"?gpu\"?\s*$", r"(?<=[ \t])NVIDIA_VISIBLE_DEVICES", r"/dev/nvidia", r"^\s*gpus: all",
 )  # fmt: skip
 
@@ -34,6 +39,8 @@ def check(seen: Evidence) -> Hit | None:
     start = seen.find(_START)
     if (line := seen.find(_NONE_GIVEN)) and nothing:
         return proven("the container was given no GPU", line, nothing)
+    if line := seen.find(_NOT_INSIDE):
+        return likely("the container has no nvidia-smi: it was started without a GPU", line, nothing)
     told = seen.told(_TOLD)
     if any(hit.line != told for hit in seen.all(_ASKED)):
         return None
@@ -55,6 +62,7 @@ RULE = Rule(
     severity="critical",
     check=check,
     needs=("container",),
+    explains=("driver-not-running",),
     fires=(
         "docker run -d -v ollama:/root/.ollama -p 11434:11434 --name ollama ollama/ollama",
         'services:\n  ollama:\n    image: ollama/ollama:latest\n    ports:\n      - "11434:11434"',

@@ -46,9 +46,9 @@ _OWN_RELEASE = words(r"OLLAMA_MODELS:/usr/share/ollama/\.ollama")
 _CUDA_PACKAGE = words(r"^(?:local/|extra/)?ollama-cuda \d", "libggml-cuda", r"/cuda_v1\d")
 # Only libraries for the CPU, in a listing or in the server's own list of runners.
 _ONLY_CPU = words(
-    r"libggml-cpu-\w+\.so", r"runners=\"?\[(?:cpu(?:_avx2?)? ?){1,3}\]", r"Dynamic LLM libraries \[(?:cpu(?:_avx2?)? ?){1,3}\]",
+    r"libggml-cpu(?:-\w+)?\.so", r"runners=\"?\[(?:cpu(?:_avx2?)? ?){1,3}\]", r"Dynamic LLM libraries \[(?:cpu(?:_avx2?)? ?){1,3}\]",
 )  # fmt: skip
-_CPU_BACKEND = words(r"libggml-cpu-\w+\.so", "loaded CPU backend", r"compiler=cgo")
+_CPU_BACKEND = words(r"libggml-cpu(?:-\w+)?\.so", "loaded CPU backend", r"compiler=cgo")
 
 
 def check(seen: Evidence) -> Hit | None:
