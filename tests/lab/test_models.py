@@ -182,3 +182,8 @@ def test_a_witness_that_cannot_speak_is_named_and_the_others_are_enough(declare:
     assert model["verdict"] == "verified"
     assert says(model, "driver") == "silent"
     assert "its memory is not told" in model["witnesses"]["driver"]["why"]
+    for gpu in ("gpu0", "gpu1"):
+        knob(server, GPUS, gpu, "mig", "1,1")
+    model = by_name(one.report("verify"))[SMALL]
+    assert (model["verdict"], says(model, "driver")) == ("verified", "silent")
+    assert "MIG is on" in model["witnesses"]["driver"]["why"]

@@ -85,6 +85,23 @@ def test_the_ways_in_which_a_model_cannot_be_had(on: Controller, declare: Declar
     assert store(server) == before, "nothing half-pulled is counted as present"
 
 
+CONFIG = {"mediaType": "application/vnd.docker.container.image.v1+json", "digest": "sha256:" + "9" * 64, "size": 500}
+NO_GGUF = {
+    "cloudy": ("license", "cloudy is a cloud model: it runs at its provider, never on this host's GPU"),
+    "tensors": ("tensor", "tensors is a safetensors model, which only Ollama's MLX engine loads"),
+}
+
+
+@pytest.mark.parametrize("name", NO_GGUF)
+def test_what_is_no_gguf_file(name: str, on: Controller, declare: Declare, server: Host) -> None:
+    kind, words = NO_GGUF[name]
+    manifests = server.lab.dir / "www" / "registry.ollama.ai" / "v2" / "library" / name / "manifests"
+    manifests.mkdir(parents=True, exist_ok=True)
+    layer = {"mediaType": f"application/vnd.ollama.image.{kind}", "digest": "sha256:" + "8" * 64, "size": 5}
+    (manifests / "latest").write_text(json.dumps({"schemaVersion": 2, "config": CONFIG, "layers": [layer]}))
+    assert blocked(declare({name: {}}).report("plan", expect=2)).startswith(words)
+
+
 def test_a_file_that_is_damaged_on_its_way(on: Controller, declare: Declare, server: Host) -> None:
     before = store(server)
     knob(server, KNOBS, "pull", "corrupt", "yes")

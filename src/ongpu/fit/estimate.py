@@ -10,7 +10,8 @@ from ongpu.fit.tensors import Layer, Tensors
 # Bits of a weight of the output matrix, by general.file_type (llama.cpp: llama_ftype); None = as the rest.
 _OUTPUT_BITS = {0: 32.0, 1: 16.0, 7: 8.5, 14: 6.5625, 15: 6.5625, 16: 6.5625, 17: 6.5625, 18: 6.5625}
 _ALWAYS_TIED = {"gemma", "gemma2", "gemma3", "gemma3n", "cohere2", "command-r", "lfm2", "granitehybrid"}
-_TIED_IF_SMALL, _SMALL = {"llama", "qwen2", "qwen3"}, 3072  # Llama 3.2 1B and 3B, Qwen up to 4B
+# Llama 3.2 1B and 3B, Qwen up to 4B, Mamba up to 2.8B (Codestral Mamba, 4096 wide, is not)
+_TIED_IF_SMALL, _SMALL = {"llama", "qwen2", "qwen3", "mamba", "mamba2"}, 3072
 _HEADER_PER_TOKEN = 40  # bytes of tokenizer per token, about
 
 

@@ -94,6 +94,14 @@ def test_no_figure_is_no_testimony(used: Reading[int]) -> None:
     assert "its memory is not told (nvidia-smi: [" in why
 
 
+def test_mig_is_named_where_it_is_why_no_memory_is_told() -> None:
+    told = seen((PID, UUID, Absent("nvidia-smi: [N/A]")))
+    assert isinstance(told.gpus, Known)
+    cards = tuple(replace(card, info=replace(card.info, mig=Known(True, "nvidia-smi"))) for card in told.gpus.value)
+    _, why, _ = says(SCENE.but(nvml=Known(replace(told, gpus=Known(cards, "nvidia-smi")), "nvidia-smi")))
+    assert why.endswith("MIG is on: there the driver never tells it")
+
+
 @pytest.mark.parametrize(
     ("gpus", "said"),
     [

@@ -62,11 +62,12 @@ def _weigh(case: Case, nvml: Nvml, processes: tuple[GpuProcess, ...], pid: int, 
     )
     if not own:
         return _unseen(case, nvml, processes, pid)
+    gpus = value_or_none(nvml.gpus) or ()
     sizes = [process.used_bytes.value for process in own if isinstance(process.used_bytes, Known)]
     if len(sizes) < len(own):
         why = next(process.used_bytes for process in own if not isinstance(process.used_bytes, Known))
-        return silent(f"process {pid} is on the GPU, but its memory is not told ({_memory(why)})", evidence)
-    gpus = value_or_none(nvml.gpus) or ()
+        mig = ", and MIG is on: there the driver never tells it" if _in_mig(own, gpus) else ""
+        return silent(f"process {pid} is on the GPU, but its memory is not told ({_memory(why)}){mig}", evidence)
     where = _where(own, gpus)
     if stray := _stray(case, own, gpus):
         return no(f"process {pid} lies on {stray}, which is not among ollama.gpus", evidence)
@@ -74,6 +75,11 @@ def _weigh(case: Case, nvml: Nvml, processes: tuple[GpuProcess, ...], pid: int, 
         return silent(f"process {pid} holds {gib(sum(sizes))} on {where}, but its size is not known", evidence)
     said, words = _compare(case, case.resident.value.size_bytes, sum(sizes), len({one.gpu_uuid for one in own}))
     return said, f"process {pid} holds {words.replace('@', where)}", evidence
+
+
+def _in_mig(own: list[GpuProcess], gpus: tuple[Gpu, ...]) -> bool:
+    uuids = {process.gpu_uuid for process in own}
+    return any(gpu.info.uuid in uuids and value_or_none(gpu.info.mig) for gpu in gpus)
 
 
 def _compare(case: Case, size: int, held: int, gpus: int) -> tuple[WitnessSays, str]:
