@@ -12,7 +12,7 @@ from ongpu.errors import ConfigError, Exit
 from ongpu.fit.foreseen import Foreseen
 from ongpu.host.result import Finding, ModelResult, PlannedChange, RuleFix, Unknown
 from ongpu.host.snapshot import HostSnapshot
-from ongpu.plan.types import Interrupts
+from ongpu.plan.types import Interrupts, Limits, Now, Plan
 from ongpu.spec import from_data
 from ongpu.spec.merge import merge
 from ongpu.spec.model import HostSpec
@@ -42,6 +42,7 @@ class Cell:
     ours: set[str] = field(default_factory=set)
     shown: dict[str, Interrupts] | None = None
     changes: dict[tuple[str, str], PlannedChange] = field(default_factory=dict)
+    planned: tuple[HostSpec, HostSnapshot, Limits, Now, Plan] | None = None  # from what, and when
     foreseen: tuple[bool, Mapping[str, Foreseen]] | None = None  # of which phase (executing?), by declared name
     models: tuple[ModelResult, ...] = ()
     fixes: dict[str, RuleFix] = field(default_factory=dict)  # rule -> what became of its repair

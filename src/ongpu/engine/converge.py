@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyinfra_cli  # noqa: F401 - patches the standard library for gevent: before paramiko is imported
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pyinfra.api.state import State
 
 log = logging.getLogger("pyinfra")
+_STILL_NOW = timedelta(seconds=30)  # a window for restarts may have ended since
 _EXIT = {"refused": Exit.REFUSED, "unknown": Exit.UNKNOWN, "unsupported": Exit.FINDINGS}
 
 
@@ -41,11 +42,16 @@ def plan_of(host: Host) -> Plan:
     limits = given if isinstance(given, Limits) else Limits()
     if str(host_data(host, "ongpu_force")).lower() in ("true", "1", "yes"):
         limits = replace(limits, force=True)
-    now, spec = Now(datetime.now(UTC)), spec_of(host)
-    first = plan(spec, snapshot(host), now, limits)
-    if not _is_for_models(first) or not spec.models:
-        return first
-    return plan(spec, snapshot(host), now, limits, _foreseen(host))
+    cell, spec, seen, now = cell_of(host), spec_of(host), snapshot(host), Now(datetime.now(UTC))
+    if cell.planned is not None:  # every operation asks: it is the same plan while nothing changes
+        spec_then, seen_then, limits_then, then, made = cell.planned
+        if spec_then is spec and seen_then is seen and limits_then == limits and now.at - then.at < _STILL_NOW:
+            return made
+    made = plan(spec, seen, now, limits)
+    if _is_for_models(made) and spec.models:
+        made = plan(spec, seen, now, limits, _foreseen(host))
+    cell.planned = (spec, seen, limits, now, made)
+    return made
 
 
 def _is_for_models(todo: Plan) -> bool:
