@@ -90,3 +90,12 @@ def installed_by_script(version: str = "0.31.2", **attributes: Any) -> World:
     for name, value in attributes.items():
         setattr(host, name, value)
     return host
+
+
+def packaged(**attributes: Any) -> World:
+    """A distribution's package with its unit, running."""
+    program = "/usr/bin/ollama"
+    return installed_by_script(
+        packaging=("deb",), foreign_program=program, exe=program, binary=None,
+        fragment="/usr/lib/systemd/system/ollama.service", **attributes,
+    )  # fmt: skip

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -10,9 +9,8 @@ from ongpu.host.ollama import OllamaBinary, OllamaInstall
 from ongpu.host.reading import Absent, Known
 from ongpu.plan.build import plan
 from ongpu.plan.types import Interrupts, Limits, Now, Run, Send
-from tests.plan.builders import TUESDAY, blank_host, configured_host, installed_by_script, planned, spec
+from tests.plan.builders import TUESDAY, blank_host, configured_host, installed_by_script, packaged, planned, spec
 from tests.plan.runs import run
-from tests.plan.world import World
 
 
 def steps(version: str = "0.32.15", **over: object) -> list[Run]:
@@ -130,15 +128,6 @@ def test_a_package_says_what_it_lacks_and_how_to_remove_it() -> None:
     why = planned(blank_host(packaging=("deb",))).of("ollama").blocked[0].why
     assert "remove it (`apt-get remove ollama`), or declare ollama: {manage: false}" in why
     assert "snap remove ollama" in planned(blank_host(packaging=("snap",))).of("ollama").blocked[0].why
-
-
-def packaged(**attributes: Any) -> World:
-    """A distribution's package with its unit, running."""
-    program = "/usr/bin/ollama"
-    return installed_by_script(
-        packaging=("deb",), foreign_program=program, exe=program, binary=None,
-        fragment="/usr/lib/systemd/system/ollama.service", **attributes,
-    )  # fmt: skip
 
 
 def test_a_package_is_taken_over_where_the_inventory_says_so() -> None:

@@ -6,9 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from ongpu.host import paths
-from ongpu.plan.types import Drain, Interrupts, Limits, Remove
+from ongpu.plan.types import Drain, Interrupts, Limits, Remove, Run
 from ongpu.spec.model import HostSpec
-from tests.plan.builders import blank_host, configured_host, installed_by_script, planned, spec
+from tests.plan.builders import blank_host, configured_host, installed_by_script, packaged, planned, spec
+from tests.plan.runs import run
 
 
 def absent() -> HostSpec:
@@ -47,3 +48,21 @@ def test_no_stop_where_no_restart_is_allowed() -> None:
 def test_models_need_a_server() -> None:
     with pytest.raises(ValidationError, match="models are declared"):
         spec(ollama={"state": "absent"})
+
+
+def test_a_package_that_was_taken_over_gets_its_service_back() -> None:
+    host = packaged()
+    assert run(host, spec(ollama={"replace": True})) == ""
+    gone = spec(ollama={"replace": True, "state": "absent"}, models={"llama3.1:8b": None})
+    (change,) = planned(host, gone).changes
+    assert change.summary == "give ollama.service back to the deb package and remove ollama 0.32.15"
+    assert change.interrupts is Interrupts.RESTART
+    drain, remove, *_, restart, tidy = change.steps
+    assert isinstance(drain, Drain)
+    assert remove == Remove(path=paths.DROP_IN)
+    assert isinstance(restart, Run)
+    assert restart.command == "systemctl restart ollama.service"
+    assert isinstance(tidy, Run)
+    assert planned(packaged(), gone).empty, "nothing of ongpu's is there"
+    refused = planned(host, gone, Limits(allow_restart=False)).blocked
+    assert "would be given back to the deb package" in refused[0].why
