@@ -85,7 +85,8 @@ if [ -n "$OLD" ] && [ -x "$RELEASES/$OLD/bin/ollama" ]; then
   rm -f "$CURRENT.new"
   ln -s "$OLD" "$CURRENT.new"
   mv -fT "$CURRENT.new" "$CURRENT"
-  [ -e "$BINARY" ] || ln -sf "$CURRENT/bin/ollama" "$BINARY"
+  # An undo may have taken it away.
+  [ -e "$BINARY" ] || ln -sf "$CURRENT/bin/ollama" "$BINARY" 2>/dev/null || :
   back="ollama $OLD"
 elif [ -f "$REPLACED" ] && [ -x "$(cat "$REPLACED")" ]; then
   copy "$(cat "$REPLACED")" "$BINARY"
