@@ -12,7 +12,7 @@ import pytest
 from paramiko.hostkeys import HostKeys
 from paramiko.proxy import ProxyCommand
 from paramiko.ssh_exception import ProxyCommandFailure
-from pyinfra.api import util
+from pyinfra.api import arguments, util
 
 from ongpu.engine import workarounds
 
@@ -83,3 +83,7 @@ def test_known_hosts_are_not_held_against_each_other(tmp_path: Path, monkeypatch
     file.write_text(_KNOWN)
     monkeypatch.setattr(HostKeys, "lookup", lambda self, name: pytest.fail("each line is held against all before it"))
     HostKeys().load(str(file))
+
+
+def test_the_types_of_global_arguments_are_worked_out_once() -> None:
+    assert arguments.all_global_arguments() is arguments.all_global_arguments()
