@@ -44,6 +44,28 @@ def test_an_unlisted_architecture_is_said_to_be_unknown() -> None:
 
 
 @pytest.mark.parametrize(
+    "model",
+    [
+        "falcon-h1-7b.Q4_K_M",
+        "granite4-h-tiny.Q4_K_M",
+        "mamba2-2.7b.Q4_K_M",
+        "qwen3-next-80b-a3b.Q4_K_M",
+        "mxbai-embed-large.F16",
+        "qwen3-8b.Q4_K_M",
+    ],
+)
+def test_the_keys_of_an_unlisted_architecture_tell_where_state_and_caches_are(model: str) -> None:
+    metadata = planner()["models"][model]["metadata"]
+    name = metadata["general.architecture"]
+    renamed = {key.replace(f"{name}.", "novel."): value for key, value in metadata.items()}
+    listed, novel = facts_of(metadata), facts_of(renamed | {"general.architecture": "novel"})
+    assert not novel.is_known
+    assert novel.recurrent == listed.recurrent
+    layers = range(listed.layers)
+    assert [novel.cached(i) for i in layers] == [listed.cached(i) for i in layers]
+
+
+@pytest.mark.parametrize(
     ("body", "words"),
     [
         (None, "model_info"),

@@ -120,6 +120,8 @@ def facts_of(info: Mapping[str, object], embedding_rows: int = 0) -> Facts:
     heads = keys.number("attention.head_count")
     kv_heads = keys.per_layer("attention.head_count_kv", layers, heads)
     ff = keys.per_layer("feed_forward_length", layers, 0)
+    if not known:
+        arch = _as_its_keys_say(keys, kv_heads)
     head = n // heads if heads else 0
     dk = keys.number("attention.key_length", head)
     recurrent = tuple(_is_recurrent(arch, i, kv_heads[i], ff[i], keys) for i in range(layers))
@@ -157,6 +159,19 @@ def facts_of(info: Mapping[str, object], embedding_rows: int = 0) -> Facts:
         ),
         short_conv=keys.number("shortconv.l_cache"),
     )
+
+
+def _as_its_keys_say(keys: _Keys, kv_heads: tuple[int, ...]) -> Architecture:
+    """What the keys of an architecture that nobody listed tell of it: is it an encoder, does it keep a state?"""
+    if keys.raw("attention.causal") is False:
+        return Architecture(encoder=True, feed="plain")
+    if not keys.has("ssm.state_size"):
+        return Architecture()
+    if keys.has("full_attention_interval"):
+        return Architecture(recurrent="interval", state="mamba")
+    if any(kv_heads) and not all(kv_heads):
+        return Architecture(recurrent="no-kv-heads", state="mamba")
+    return Architecture(recurrent="all", state="mamba", hybrid_attention=True)
 
 
 def _is_recurrent(arch: Architecture, layer: int, kv_heads: int, ff: int, keys: _Keys) -> bool:
