@@ -164,3 +164,10 @@ def test_lines_that_are_all_different_take_no_longer() -> None:
     start = time.process_time()
     assert of(f"{text}\ncuInit err: 802").findings[0].cause == "fabric-manager-not-running"
     assert time.process_time() - start < 4
+
+
+def test_what_only_a_person_says_is_never_proven() -> None:
+    quoted = 'nvidia-smi said "Driver/library version mismatch".'
+    working = "phi4:14b    ac896e5b8b34    11 GB    100% GPU    4096    4 minutes from now"
+    assert [one.cause for one in diagnose(evidence_of({"description": quoted})).findings] == ["driver-library-mismatch"]
+    assert diagnose(evidence_of({"description": quoted, "ollama_ps": working})).verdict == "ok"

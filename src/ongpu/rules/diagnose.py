@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ongpu.host import result
 from ongpu.host.redact import redact_text
@@ -47,7 +47,7 @@ class _Fired:
 
 def diagnose(seen: Evidence) -> Diagnosis:
     """Asks every rule. Never raises on any evidence; a rule that needs what is not there stays silent."""
-    fired = [_Fired(entry, hit) for entry in catalogue() if (hit := entry.rule.check(seen))]
+    fired = [_Fired(entry, _weighed(hit)) for entry in catalogue() if (hit := entry.rule.check(seen))]
     if placement.is_fully_on_gpu(seen):  # then the GPU works: what would keep it from working has to be proven
         fired = [one for one in fired if one.hit.certainty == "proven" or one.entry.rule.severity != "critical"]
     roots, folded = _fold(_worth_saying(fired))
@@ -61,6 +61,12 @@ def diagnose(seen: Evidence) -> Diagnosis:
     return Diagnosis(
         verdict="ok", summary=f"nothing wrong in what was looked at: {_looked(seen)}", findings=findings, unknowns=()
     )
+
+
+def _weighed(hit: Hit) -> Hit:
+    """What only a person says proves nothing."""
+    told = hit.certainty == "proven" and hit.lines and all(line.kind == "prose" for line in hit.lines)
+    return replace(hit, certainty="likely") if told else hit
 
 
 def _worth_saying(fired: list[_Fired]) -> list[_Fired]:

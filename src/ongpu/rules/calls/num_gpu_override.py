@@ -17,6 +17,7 @@ from ongpu.rules.facts import placement, settings
 from ongpu.rules.rule import Fill, Hit, Rule, likely, proven
 
 _FEW = 8  # layers; no model has so few
+_ALL = 90  # who asks for so many means all of them
 
 
 def check(seen: Evidence) -> Hit | None:
@@ -31,7 +32,7 @@ def check(seen: Evidence) -> Hit | None:
         return proven("num_gpu is 0: no layer goes to the GPU", line, symptom)
     if whole and count < whole:
         return proven(f"num_gpu is {count}: of {whole} layers only so many go to the GPU", line, symptom)
-    if not whole and symptom and count < 100:
+    if not whole and symptom and count < _ALL:
         return likely(f"num_gpu is {count}: only so many layers go to the GPU", line, symptom)
     if not whole and count <= _FEW and line.kind in ("prose", "text", "call"):
         return likely(f"num_gpu is {count}: only so many layers go to the GPU", line)

@@ -22,6 +22,10 @@ _SAID = words(
     "CPU does not have (?:AVX|minimum vector|vector)", "(?:AVX|vector extensions?)[^\n]{0,60}GPU (?:support|inference|runner)?[^\n]{0,20}disabl",
     "GPU (?:runner|support)[^\n]{0,60}(?:incompatible|disabled)[^\n]{0,60}AVX", "CPU (?:lacks|has no|without) AVX", "signal: illegal instruction", r"Illegal instruction \(core dumped\)",
 )  # fmt: skip
+_TOLD = words(
+    r"\b(?:no|without|lack\w*|missing|mask\w*|hid(?:es|den)|not? (?:have|support|expose|pass)\w*)\b[^\n.]{0,40}\bAVX2?\b",
+    r"\bAVX2?\b[^\n.]{0,40}\b(?:not (?:there|available|exposed|supported|passed)|missing|masked|disabled)\b",
+)
 # A terminal wraps this long line anywhere, in the middle of a word too.
 _FLAGS = regex(r"^\s*[Ff]lags\s*: *([^\n]*(?:\n[a-z0-9_ ]{2,300}$){0,60})", re.MULTILINE)
 
@@ -33,6 +37,8 @@ def check(seen: Evidence) -> Hit | None:
         flags = hit.match[1].lower()
         if "sse2" in flags.split() and "avx" not in flags.replace("\n", ""):
             return likely("the CPU has no AVX, and Ollama's GPU runners before 0.5.8 need it", hit.line)
+    if (told := seen.told(_TOLD)) and told.kind in ("prose", "text"):
+        return likely("the CPU that Ollama sees has no AVX, and its GPU runners before 0.5.8 need it", told)
     return None
 
 

@@ -47,6 +47,8 @@ def check(seen: Evidence) -> Hit | None:
         return likely("the container lost its access to the GPU: its memory can no longer be read", stale, inside)
     if inside and gone and (again := reloaded or seen.told(_RESTARTED) or seen.told(_BACK)):
         return likely("the container lost its access to the GPU while it ran", again, gone)
+    if inside and reloaded and reloaded.kind in ("prose", "text") and not placement.gpu_seen(seen):
+        return likely("the container lost its access to the GPU while it ran", reloaded, inside)
     return None
 
 

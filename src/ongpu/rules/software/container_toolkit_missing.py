@@ -17,7 +17,7 @@ from ongpu.rules.rule import Hit, Rule, proven
 _SAID = words(
     "could not select device driver", r"unknown or invalid runtime name: \"?nvidia", r"unknown runtime specified \"?nvidia", r"unresolvable CDI devices? nvidia",
     r"nvidia-container-(?:toolkit|runtime(?:-hook)?|cli)\"?: (?:command |executable file )?not found", "failed to discover GPU vendor from CDI",
-    r"exec: \"nvidia-container-\S+\": executable file not found", r"failed to inject CDI devices", r"nvidia-container-cli: (?:ldcache error|container error: cgroup|container error: [^\n]{0,40}device cgroup)", r"package '?nvidia-container-toolkit'? (?:is )?not (?:found|installed)",
+    r"exec: \"nvidia-container-\S+\": executable file not found", r"failed to inject CDI devices", r"nvidia-container-cli: (?:ldcache error|mount error: [^\n]{0,200}devices\.allow|container error: cgroup|container error: [^\n]{0,40}device cgroup)", r"package '?nvidia-container-toolkit'? (?:is )?not (?:found|installed)",
     r"invalid runtime[^\n]{0,20}nvidia", r"error adding CDI|CDI device injection failed",
 )  # fmt: skip
 

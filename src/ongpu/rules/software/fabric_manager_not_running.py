@@ -13,13 +13,14 @@ from __future__ import annotations
 from ongpu.rules.action import EnableUnit, Restart, always
 from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import codes, placement
-from ongpu.rules.rule import Hit, Rule, possible, proven
+from ongpu.rules.rule import Hit, Rule, likely, possible, proven
 
 _DOWN = words(
     r"nvidia-fabricmanager[^\n]{0,80}(?:failed|inactive|dead|could not be found \()", r"fabric ?manager[^\n]{0,120}(?:mis-?match|(?:does(?: not|n't)|don't) match|not running|failed|incompatible)",
     r"Fabric\s+State *: *(?:In Progress|Not Started)", r"^\s+State +: (?:In Progress|Not Started)", r"nvidia-fabricmanager\.service[\s\S]{0,300}?Active: (?:failed|inactive)",
     "FM version[^\n]{0,60}driver version",
 )  # fmt: skip
+_TOLD = words(r"fabric ?manager[^\n.]{0,40}\b(?:never|not|n't) (?:been )?(?:installed|running|started|enabled)")
 _ABSENT = words(r"nvidia-fabricmanager[^\n]{0,80}(?:not found|could not be found)")
 # Only machines with NVSwitch need it; on others it is absent, or ends at once.
 _SWITCHED = words(
@@ -33,6 +34,8 @@ def check(seen: Evidence) -> Hit | None:
     down = None if placement.gpu_seen(seen) or seen.find(_NO_SWITCH) else seen.find(_DOWN)
     if waits or down:
         return proven("the fabric manager does not run, or not in the driver's version: CUDA is not ready", waits, down)
+    if (told := seen.told(_TOLD)) and not placement.gpu_seen(seen) and not seen.find(_NO_SWITCH):
+        return likely("the fabric manager does not run: CUDA waits for it", told)
     absent = seen.find(_ABSENT) if seen.find(_SWITCHED) and not placement.gpu_seen(seen) else None
     return possible("a machine with NVSwitch has no fabric manager", absent) if absent else None
 

@@ -11,9 +11,12 @@ References: NVIDIA MIG user guide, CUDA device enumeration.
 
 from __future__ import annotations
 
-from ongpu.rules.evidence import Evidence
+from ongpu.rules.evidence import Evidence, words
 from ongpu.rules.facts import mig
 from ongpu.rules.rule import Hit, Rule, likely, possible
+
+# error: nvidia-smi exited: [Insufficient Permissions]      (releases to 0.1.17 asked nvidia-smi for the whole GPU's memory)
+_REFUSED = words(r"\[Insufficient Permissions\]", "nvidia-smi exited[^\n]{0,60}Insufficient Permissions")
 
 
 def check(seen: Evidence) -> Hit | None:
@@ -21,6 +24,9 @@ def check(seen: Evidence) -> Hit | None:
     if len(instances) > 1:
         return likely(f"{len(instances)} MIG instances are there; a process uses one of them", *instances[:3])
     enabled = mig.enabled(seen)
+    refused = seen.find(_REFUSED)
+    if refused and (instance := mig.instance(seen)):
+        return likely("this release does not know MIG: it may not read the whole GPU's memory", refused, instance)
     if not instances and enabled:
         return possible("MIG is on: a process uses one instance only", enabled)
     return None

@@ -24,12 +24,19 @@ _REJECTED = words(
     r"insmod: ERROR[^\n]{0,60}nvidia[^\n]{0,60}Operation not permitted",
 )  # fmt: skip
 _ON = words(r"SecureBoot enabled", r"Secure ?Boot: (?:enabled|on)\b")
+_TOLD = words(
+    r"\bSecure ?Boot\b[^\n.]{0,30}\b(?:on|enabled|active)\b",
+    r"\bMOK\b[^\n.;]{0,60}\b(?:skipped|missed|never|not enrol\w+|not been enrol\w+)",
+    r"\benroll?(?:ing|ed) (?:the|a|my) (?:MOK|key)\b",
+)
 
 
 def check(seen: Evidence) -> Hit | None:
     on = seen.find(_ON)
     if line := seen.find(_REJECTED):
         return proven("Secure Boot rejects the NVIDIA kernel module", line, on)
+    told = None if on else seen.told(_TOLD)
+    on = on or (told if told and told.kind in ("prose", "text") else None)
     silent = codes.nvml_codes(seen).get(9)
     return likely("Secure Boot is on and the NVIDIA module is not loaded", on, silent) if on and silent else None
 
