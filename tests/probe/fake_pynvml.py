@@ -86,6 +86,7 @@ class Pynvml:
             "DeviceGetCurrPcieLinkWidth": 16,
             "DeviceGetMaxPcieLinkWidth": 16,
             "DeviceGetTotalEccErrors": 0,
+            "DeviceGetRemappedRows": [0, 2, 1, 0],
             "DeviceGetComputeRunningProcesses_v3": [SimpleNamespace(pid=4711, usedGpuMemory=5120 * MIB + 1)],
             "DeviceGetComputeRunningProcesses_v2": [],
             "SystemGetProcessName": b"/usr/local/bin/ollama",

@@ -62,16 +62,31 @@ def test_settings_and_what_waits_for_a_reset() -> None:
     assert (settings.fabric, settings.fabric_status) == (known("Completed"), known("Success"))
     assert settings.mig_devices == known(("GPU-00001000", "GPU-00001001"))
     assert settings.mig_pending == known(False)
+    assert (settings.remap_pending, settings.remap_failed) == (known(True), known(False))
 
 
 @pytest.mark.parametrize(
     ("code", "kind"), [(3, Absent), (13, Absent), (4, Unreadable), (15, Unreadable), (999, Unreadable)]
 )
 def test_settings_that_a_gpu_has_not_and_those_that_cannot_be_asked(code: int, kind: type) -> None:
-    names = ("PowerManagementLimitConstraints", "EccMode", "GspFirmwareMode", "FieldValues", "GpuFabricInfo")
+    names = (
+        "PowerManagementLimitConstraints",
+        "EccMode",
+        "RemappedRows",
+        "GspFirmwareMode",
+        "FieldValues",
+        "GpuFabricInfo",
+    )
     (gpu,) = gpus(nvml_read.read(Pynvml(**{f"DeviceGet{name}": NVMLError(code) for name in names})))
     settings = gpu.settings
-    readings = (settings.power_max_watts, settings.ecc, settings.gsp, settings.recovery_action, settings.fabric)
+    readings = (
+        settings.power_max_watts,
+        settings.ecc,
+        settings.remap_pending,
+        settings.gsp,
+        settings.recovery_action,
+        settings.fabric,
+    )
     assert all(isinstance(reading, kind) for reading in readings), readings
     refused = SimpleNamespace(nvmlReturn=code, value=SimpleNamespace(uiVal=0))
     (gpu,) = gpus(nvml_read.read(Pynvml(DeviceGetFieldValues=[refused])))

@@ -12,9 +12,11 @@ from ongpu.host.ollama import Api, Journal, LoadedModel
 from ongpu.host.reading import Absent, Known, Unreadable
 from ongpu.host.snapshot import HostSnapshot
 from ongpu.host.system import KernelLine, KernelLog, Package, Packages
+from ongpu.probe import nvml_read
 from ongpu.probe.decode import decode
 from ongpu.rules.diagnose import Diagnosis, diagnose
 from ongpu.rules.from_snapshot import evidence_from
+from tests.probe.fake_pynvml import Pynvml
 
 RECORDINGS = Path(__file__).resolve().parent.parent / "recordings" / "probe"
 BLIND = HostSnapshot.unreadable("not asked")
@@ -124,3 +126,10 @@ def test_every_section_that_says_something_about_the_gpu_is_used() -> None:
     from ongpu.rules.from_snapshot import _SECTIONS
 
     assert set(_SECTIONS) == {field.name for field in fields(HostSnapshot)} - {"system", "files", "watch"}
+
+
+@pytest.mark.parametrize(("rows", "expected"), [([0, 8, 0, 1], True), ([0, 1, 1, 0], True), ([3, 1, 0, 0], False)])
+def test_rows_of_memory_that_wait_for_replacement_or_have_none(rows: list[int], expected: bool) -> None:
+    """Correctable, uncorrectable, pending, failure: rows that were replaced are no fault."""
+    found = of(nvml=Known(nvml_read.read(Pynvml(DeviceGetRemappedRows=rows)), "NVML"))
+    assert ("ecc-error" in causes(found)) is expected

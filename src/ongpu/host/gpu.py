@@ -187,7 +187,8 @@ class GpuSettings:
 
     `recovery_action` is what the driver asks for (`None`, `Reset`, `Reboot`, `Drain P2P`, `Drain and Reset`); drivers
     before 565 do not say. `fabric` is the NVSwitch fabric's state (`Completed`, `In Progress`, `Not Started`); Absent
-    on GPUs without one. `mig_devices` are UUIDs. Locked clocks cannot be read back: NVML has no getter for them.
+    on GPUs without one. `mig_devices` are UUIDs. `remap_pending`: bad rows of memory are replaced at the next reset;
+    `remap_failed`: there is none left to replace them; Absent on GPUs that do not (before Ampere). Locked clocks cannot be read back: NVML has no getter for them.
     """
 
     power_default_watts: Reading[float] = NOT_LOOKED
@@ -199,6 +200,8 @@ class GpuSettings:
     mig_devices: Reading[tuple[str, ...]] = NOT_LOOKED
     gsp: Reading[bool] = NOT_LOOKED
     recovery_action: Reading[str] = NOT_LOOKED
+    remap_pending: Reading[bool] = NOT_LOOKED
+    remap_failed: Reading[bool] = NOT_LOOKED
     fabric: Reading[str] = NOT_LOOKED
     fabric_status: Reading[str] = NOT_LOOKED
 

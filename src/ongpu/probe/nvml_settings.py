@@ -29,6 +29,8 @@ def settings(ask: Asker) -> GpuSettings:
         mig_pending=ask("MigMode", lambda pair: bool(pair[1])),
         mig_devices=ask.mig_devices() if isinstance(mig, Known) and mig.value else Absent("MIG is off"),
         gsp=ask("GspFirmwareMode", lambda pair: bool(pair[0])),
+        remap_pending=ask("RemappedRows", lambda rows: bool(rows[2])),
+        remap_failed=ask("RemappedRows", lambda rows: bool(rows[3])),
         recovery_action=ask.field(_RECOVERY_ACTION, lambda value: _RECOVERY_ACTIONS[value]),
         fabric=ask.fabric(lambda info: _FABRIC_STATES[info.state]),
         fabric_status=ask.fabric(ask.fabric_words),

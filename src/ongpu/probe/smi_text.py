@@ -39,6 +39,11 @@ def switch(text: str) -> bool | None:
     return {"Enabled": True, "Disabled": False}.get(text)
 
 
+def yes_or_no(text: str) -> bool | None:
+    """`1` (--query-remapped-rows of 535 and 550), `Yes` (-q)."""
+    return {"1": True, "Yes": True, "0": False, "No": False}.get(text)
+
+
 def settings(row: dict[str, str], mig: dict[str, tuple[str, ...]] | Unreadable) -> GpuSettings:
     def newer(field: str, convert: Callable[[str], T | None]) -> Reading[T]:
         return value(row[field], convert) if field in row else Absent(f"this driver's nvidia-smi has no {field}")
@@ -60,6 +65,8 @@ def settings(row: dict[str, str], mig: dict[str, tuple[str, ...]] | Unreadable) 
         mig_devices=devices,
         gsp=newer("gsp.mode.current", switch),
         recovery_action=newer("gpu_recovery_action", str),
+        remap_pending=newer("remapped_rows.pending", yes_or_no),
+        remap_failed=newer("remapped_rows.failure", yes_or_no),
         fabric=newer("fabric.state", str),
         fabric_status=newer("fabric.status", str),
     )

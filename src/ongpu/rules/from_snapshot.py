@@ -195,6 +195,10 @@ def _settings(index: int, gpu: Gpu) -> Lines:
     limit, default = value_or_none(gpu.performance.power_limit_watts), value_or_none(settings.power_default_watts)
     if limit and default and limit < default:
         yield "smi", f"GPU {index}: power limit {limit:g} W, {default:g} W by default"
+    if value_or_none(settings.remap_failed):
+        yield "smi", f"GPU {index}: Remapping Failure Occurred : Yes"
+    if value_or_none(settings.remap_pending):
+        yield "smi", f"GPU {index}: Remapped Rows Pending : Yes"
     if state := value_or_none(settings.fabric):
         yield "smi", f"    Fabric State : {state}"
     for uuid in value_or_none(settings.mig_devices) or ():

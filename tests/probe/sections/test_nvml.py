@@ -222,9 +222,11 @@ def test_processes_that_were_not_listed_are_not_none(apps: Part) -> None:
 
 def test_fields_of_newer_drivers() -> None:
     asked = f"{nvml.SINCE_570},{nvml.SINCE_535},{nvml.FIELDS}"
-    row = f"Drain and Reset, Enabled, state  In Progress, status N/A, {ROW}, 9.0, NVIDIA H100 80GB HBM3"
+    row = f"Drain and Reset, 1, No, Enabled, state  In Progress, status N/A, {ROW}, 9.0, NVIDIA H100 80GB HBM3"
     (gpu,) = gpus(value(output("nvml", asked=asked, gpus=row, apps="", banner="", nomig="no", nogridd="no")))
     assert gpu.settings.recovery_action == Known("Drain and Reset", "nvidia-smi")
+    assert gpu.settings.remap_pending == Known(True, "nvidia-smi")
+    assert gpu.settings.remap_failed == Known(False, "nvidia-smi")
     assert gpu.settings.fabric == Known("In Progress", "nvidia-smi")
     assert isinstance(gpu.settings.fabric_status, Absent)
     refusal = Part(2, 'Field "gpu_recovery_action" is not a valid field to query.')

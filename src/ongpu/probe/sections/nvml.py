@@ -23,7 +23,8 @@ _COMMON = (
     "ecc.mode.current,ecc.mode.pending,mig.mode.pending"
 )
 SINCE_535 = "gsp.mode.current,fabric.state,fabric.status"
-SINCE_570 = "gpu_recovery_action"  # its change log says 565, the oldest that was tried is 580
+# nvidia-smi's change log says 560 and 565; the oldest that was tried is 580.
+SINCE_570 = "gpu_recovery_action,remapped_rows.pending,remapped_rows.failure"
 CORE = f"{_COMMON},name"
 FIELDS = f"{_COMMON},compute_cap,name"  # compute_cap since 510
 ASKED = (FIELDS, f"{SINCE_535},{FIELDS}", f"{SINCE_570},{SINCE_535},{FIELDS}")
