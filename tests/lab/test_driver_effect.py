@@ -58,6 +58,7 @@ def test_a_driver_s_life(blank: Callable[..., list[Host]], controller: Controlle
     boots = life.boots()
     life.apply(life.on("570"))
     _an_upgrade_while_it_serves_needs_no_reboot(life)
+    _it_is_taken_back_and_that_too(life)
     _holds_keep_it_from_every_other_upgrade(life)
     _a_downgrade_is_a_plan_like_any_other(life)
     assert life.boots() == boots
@@ -69,6 +70,16 @@ def _an_upgrade_while_it_serves_needs_no_reboot(life: Life) -> None:
     life.apply(life.on("580"))
     assert life.loaded() == ["580", "580"]
     life.serves()
+
+
+def _it_is_taken_back_and_that_too(life: Life) -> None:
+    """On the first host, which serves all the time but for the exchange."""
+    first = life.hosts[0]
+    for branch in ("570", "580"):
+        life.on("580").report("undo", first.name, "-y")
+        assert life.loaded()[0] == branch
+        life.serves()
+    assert life.on("580").report("plan", first.name)[first.name]["verdict"] == "ok"
 
 
 def _holds_keep_it_from_every_other_upgrade(life: Life) -> None:

@@ -53,6 +53,7 @@ def test_a_driver_from_rpm_packages(host: Host, on: On) -> None:
     _blank_to_proven_in_the_pinned_version(host, on)
     _nothing_moves_it(host, on)
     _an_upgrade_is_a_plan_like_any_other(host, on)
+    _it_is_taken_back_with_its_driver(host, on)
     _so_is_a_downgrade_to_another_branch(host, on)
     _what_an_interrupted_transaction_left_is_repaired(host, on)
 
@@ -101,6 +102,14 @@ def _an_upgrade_is_a_plan_like_any_other(host: Host, on: On) -> None:
     assert set(_driver(host).values()) == {"580.95.05-1.el9"}
     assert host.out("cat /sys/module/nvidia/version") == "580.95.05"
     assert on("580").report("plan")["rpm1"]["verdict"] == "ok", "a branch is as good as its newest version"
+
+
+def _it_is_taken_back_with_its_driver(host: Host, on: On) -> None:
+    record = on("580").report("undo", "rpm1", "-y")["rpm1"]
+    assert "580.82.07 back, by a reload of the kernel module" in str(record["changes"]), record
+    assert set(_driver(host).values()) == {"580.82.07-1.el9"}
+    assert host.out("cat /sys/module/nvidia/version") == "580.82.07"
+    assert on("580.82.07").report("plan")["rpm1"]["verdict"] == "ok", "locked again, too"
 
 
 def _so_is_a_downgrade_to_another_branch(host: Host, on: On) -> None:

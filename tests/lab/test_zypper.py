@@ -53,6 +53,7 @@ def test_a_driver_from_suse_s_packages(host: Host, on: On) -> None:
     _blank_to_proven_in_the_pinned_version(host, on)
     _nothing_moves_it(host, on)
     _an_upgrade_is_a_plan_like_any_other(host, on)
+    _it_is_taken_back_with_its_driver(host, on)
     _so_is_the_other_module_flavour(host, on)
     _so_is_a_downgrade_to_another_branch(host, on)
     _so_is_the_next_generation_of_packages(host, on)
@@ -102,8 +103,17 @@ def _an_upgrade_is_a_plan_like_any_other(host: Host, on: On) -> None:
     assert on("580").report("plan")["suse1"]["verdict"] == "ok", "a branch is as good as its newest version"
 
 
+def _it_is_taken_back_with_its_driver(host: Host, on: On) -> None:
+    record = on("580.95.05").report("undo", "suse1", "-y")["suse1"]
+    assert "580.82.07 back, by a reload of the kernel module" in str(record["changes"]), record
+    assert set(_driver(host).values()) == {"580.82.07"}
+    assert host.out("cat /sys/module/nvidia/version") == "580.82.07"
+    assert on("580.82.07").report("plan")["suse1"]["verdict"] == "ok", "held again, too"
+
+
 def _so_is_the_other_module_flavour(host: Host, on: On) -> None:
-    _proven(host, on("580", modules="proprietary"), "580.95.05")
+    """By a reboot, with a newer version at once."""
+    _proven(host, on("580.95.05", modules="proprietary"), "580.95.05")
     assert "Kernel Module  580.95.05" in host.out("cat /proc/driver/nvidia/version")
 
 

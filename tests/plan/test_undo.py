@@ -10,13 +10,15 @@ import pytest
 from ongpu.host import paths
 from ongpu.host.reading import Known
 from ongpu.host.run_record import FILES, State
+from ongpu.host.snapshot import HostSnapshot
+from ongpu.host.system import Package
 from ongpu.plan import shell
 from ongpu.plan.context import Context
-from ongpu.plan.types import Drain, Interrupts, Limits, Now, Plan, Put, Reboot, Remove
+from ongpu.plan.types import Drain, Interrupts, Limits, Now, Plan, Put, Reboot, Remove, Run
 from ongpu.plan.undo import Record, undo
 from tests.plan.bench import Bench
 from tests.plan.builders import TUESDAY, configured_host, spec
-from tests.plan.world import World
+from tests.plan.world import World, client
 
 RUN = "20261124T100000Z-0123456789ab"
 NONE = dict.fromkeys(FILES)
@@ -112,16 +114,30 @@ def test_a_service_that_the_run_stopped_is_started() -> None:
     assert "enable --quiet --now ollama.service" in plan.changes[-1].steps[0].command  # type: ignore[union-attr]
 
 
-def test_a_driver_comes_back_only_where_a_reboot_is_allowed() -> None:
-    made = record(state(packages={"nvidia-driver-cuda": ("570.10-1", False)}))
-    (blocked,) = undone(made).blocked
-    assert "needs a reboot, and driver.reboot is `bootstrap`" in blocked.why
-    (change,) = undone(made, driver={"reboot": "window"}).changes
-    assert change.interrupts is Interrupts.REBOOT
-    assert isinstance(change.steps[-1], Reboot)
-    script = change.steps[-2].stdin or ""  # type: ignore[union-attr]
-    assert "PACKAGES=nvidia-driver-cuda=570.10-1\n" in script
+OLDER = state(packages={"nvidia-driver-cuda": ("570.195.03-1", False)})
+
+
+def test_a_driver_comes_back_by_a_reload_where_that_does() -> None:
+    (change,) = undone(record(OLDER)).changes
+    assert change.interrupts is Interrupts.RESTART
+    assert change.summary == "driver packages: nvidia-driver-cuda 570.195.03-1 back, by a reload of the kernel module"
+    assert isinstance(change.steps[0], Drain)
+    script = change.steps[1].stdin or ""  # type: ignore[union-attr]
+    assert "PACKAGES=nvidia-driver-cuda=570.195.03-1\n" in script
     assert "UNHOLD=nvidia-driver-cuda\n" in script
+    (blocked,) = undone(record(OLDER), limits=Limits(allow_restart=False)).blocked
+    assert blocked.kind == "refused"
+
+
+def test_a_driver_that_somebody_else_uses_comes_back_only_where_a_reboot_is_allowed() -> None:
+    host = configured_host()
+    host.clients = (client("trainer"),)
+    (blocked,) = undone(record(OLDER), host).blocked
+    assert "this needs a reboot (trainer (pid " in blocked.why
+    assert "driver.reboot is `bootstrap`" in blocked.why
+    (change,) = undone(record(OLDER), host, driver={"reboot": "window"}).changes
+    assert change.interrupts is Interrupts.REBOOT
+    assert [type(step) for step in change.steps[:3]] == [Drain, Run, Reboot]
 
 
 def test_holds_alone_need_no_reboot() -> None:
@@ -187,14 +203,29 @@ def test_out_of_use(bench: Bench, turns: int) -> None:
         assert not (bench.place / "bin" / "ollama").is_symlink()
 
 
-def test_rpm_packages_go_back_by_declaring_their_version() -> None:
-    """Only apt's are put back by the undo itself."""
-    host = configured_host()
-    packages = host.snapshot().packages
-    assert isinstance(packages, Known)
-    plan_of_rpm = Known(replace(packages.value, manager="dnf"), "rpm -qa")
-    snapshot = replace(host.snapshot(), packages=plan_of_rpm)
-    before = state(packages={"nvidia-driver-cuda": ("3:570.195.03-1.el9", True)})
-    plan = undo(Context(spec=spec(), snapshot=snapshot, now=Now(TUESDAY), limits=Limits()), record(before))
-    (blocked,) = plan.blocked
-    assert "cannot be put back by dnf here: declare the version that was there" in blocked.why
+def of_rpm() -> HostSnapshot:
+    """A host that passes for Rocky Linux 9, with 580."""
+    host = configured_host().snapshot()
+    assert isinstance(host.packages, Known)
+    assert isinstance(host.system, Known)
+    system = replace(host.system.value, os_id="rocky", os_version="9.6", os_like=("rhel",))
+    names = ("nvidia-driver-cuda", "kmod-nvidia-open-dkms")
+    installed = tuple(Package(name=name, version="580.95.05-1.el9", status="rpm", held=True) for name in names)
+    packages = replace(host.packages.value, manager="dnf", installed=installed, candidates={})
+    return replace(host, packages=Known(packages, "rpm -qa"), system=Known(system, "os-release"))
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ({"nvidia-driver-cuda": ("570.195.03-1.el9", True)}, ["nvidia-driver-cuda-570.195.03-1.el9", ":570-open"]),
+        ({}, ["REMOVE=nvidia-driver-cuda\n"]),
+        ({"nvidia-driver-cuda": ("580.95.05-1.el9", False)}, ["REMOVE=''\n", "UNHOLD=nvidia-driver-cuda\n"]),
+    ],
+)
+def test_rpm_packages_go_back(before: dict[str, tuple[str, bool]], said: list[str]) -> None:
+    after = state(packages={"nvidia-driver-cuda": ("580.95.05-1.el9", True)})
+    context = Context(spec=spec(), snapshot=of_rpm(), now=Now(TUESDAY), limits=Limits())
+    (change,) = undo(context, record(state(packages=before), after=after)).changes
+    script = "".join(step.stdin or "" for step in change.steps if isinstance(step, Run))
+    assert all(words in script for words in said), script[:2000]

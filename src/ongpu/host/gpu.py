@@ -188,7 +188,8 @@ class GpuSettings:
     `recovery_action` is what the driver asks for (`None`, `Reset`, `Reboot`, `Drain P2P`, `Drain and Reset`); drivers
     before 565 do not say. `fabric` is the NVSwitch fabric's state (`Completed`, `In Progress`, `Not Started`); Absent
     on GPUs without one. `mig_devices` are UUIDs. `remap_pending`: bad rows of memory are replaced at the next reset;
-    `remap_failed`: there is none left to replace them; Absent on GPUs that do not (before Ampere). Locked clocks cannot be read back: NVML has no getter for them.
+    `remap_failed`: none is left to replace them; Absent on GPUs that replace no rows (before Ampere). Locked clocks
+    cannot be read back: NVML has no getter for them.
     """
 
     power_default_watts: Reading[float] = NOT_LOOKED

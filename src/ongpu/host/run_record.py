@@ -19,7 +19,10 @@ KEPT = 20  # runs; older records go
 # Files of ours that say how the host is to be. What lies in STATE_DIR is memory, and stays.
 FILES = tuple(path for path in MANAGED if not path.startswith(f"{STATE_DIR}/"))
 # Packages of a driver, of all distributions.
-DRIVER = "^(nvidia|libnvidia|libcuda|cuda-drivers|libnv|libxnvctrl|firmware-nvidia|xserver-xorg-video-nvidia)"
+DRIVER = (
+    "^(nvidia|libnvidia|libcuda|cuda-drivers|libnv|libxnvctrl|firmware-nvidia|xserver-xorg-video-nvidia"
+    "|kmod-nvidia|nv-prefer|dnf-plugin-nvidia|xorg-x11-nvidia)"
+)
 
 # manifest: one line for each thing that a run may change
 #   file /etc/modules-load.d/ongpu-nvidia.conf 9f86d081… 644        (- - : not there)
@@ -41,9 +44,16 @@ MANIFEST = rf"""manifest() {{
   else printf 'binary - -\n'; fi
   enabled=$(systemctl is-enabled {UNIT} 2>/dev/null || :); active=$(systemctl is-active {UNIT} 2>/dev/null || :)
   printf 'unit %s %s\n' "${{enabled:--}}" "${{active:--}}"
-  ! command -v dpkg-query >/dev/null 2>&1 ||
+  if [ -e /var/lib/dpkg/status ]; then
     dpkg-query -W -f 'package ${{binary:Package}} ${{Version}} ${{db:Status-Abbrev}}\n' 2>/dev/null |
-    awk '$2 ~ /{DRIVER}/ && $4 ~ /^.i/'
+      awk '$2 ~ /{DRIVER}/ && $4 ~ /^.i/'
+  elif command -v rpm >/dev/null 2>&1; then
+    # dnf 4 (NAME-EPOCH:VERSION), dnf 5 (TOML), zypper
+    locked=$(sed -n -E 's/^!?(.+)-[0-9]+:.*$/\1/p; s/^name = "(.+)"$/\1/p; s/^solvable_name: (.+)$/\1/p' \
+      /etc/dnf/plugins/versionlock.list /etc/dnf/versionlock.toml /etc/zypp/locks 2>/dev/null | tr '\n' ' ')
+    rpm -qa --qf '%{{NAME}} %{{VERSION}}-%{{RELEASE}}\n' | sort |
+      awk -v locked=" $locked" '$1 ~ /{DRIVER}/ {{ print "package", $0, index(locked, " " $1 " ") ? "hi" : "ii" }}'
+  fi
 }}
 """
 

@@ -62,7 +62,7 @@ class DriverState:
     @property
     def stack(self) -> tuple[Package, ...]:
         """Every installed package of the installed driver release, and those that belong to it."""
-        kin = {_kin(name) for name in self.required}
+        kin = {_kin(name) for name in (*self.required, *self.replaced)}
         versions = {upstream(p.version) for p in self.packages.installed if _kin(p.name) in kin and is_there(p)} - {""}
         return tuple(
             package
@@ -113,11 +113,11 @@ def _driver_state(context: Context) -> DriverState:
     wanted = _wanted(context, gpus, distribution, packages)
     chosen = distribution.driver_packages(wanted)
     required = chosen.required
-    kin = {_kin(name) for name in required}
+    other = _of_the_other(distribution, wanted)
+    kin = {_kin(name) for name in (*required, *other.required)}
     ours = any(is_there(package) for package in packages.installed if _kin(package.name) in kin)
     adopted = not ours and in_branch(loaded, spec.branch) and driver_works(context)
     runfile = _runfile(context)
-    other = _of_the_other(distribution, wanted)
     superseded = (*other.required, *other.also, *chosen.obsolete)
     if loaded and not ours and not adopted and not spec.replace:
         whose = "NVIDIA's" if spec.source == "nvidia" else "the distribution's"

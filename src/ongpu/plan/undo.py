@@ -14,14 +14,15 @@ from ongpu.host.ollama import Service
 from ongpu.host.paths import BACKUPS, BINARY, CURRENT, DROP_IN, DROP_IN_DIR, PREVIOUS, RELEASES, UNIT, UNIT_FILE
 from ongpu.host.run_record import State
 from ongpu.plan import shell
-from ongpu.plan.context import Context, Halt, known
+from ongpu.plan.context import Context, Halt
 from ongpu.plan.endpoint import api_url
 from ongpu.plan.files import diff
-from ongpu.plan.policy import drained, driver_works, require_reboot, require_restart
+from ongpu.plan.policy import drained, require_restart
 from ongpu.plan.release import install_of, service_of
 from ongpu.plan.resources import restart
 from ongpu.plan.resources.unit import RELOAD
-from ongpu.plan.types import Blocked, Change, Interrupts, Plan, Put, Reboot, Remove, Run, Step
+from ongpu.plan.types import Blocked, Change, Interrupts, Plan, Put, Remove, Run, Step
+from ongpu.plan.undo_driver import packages_back
 
 _HOST = re.compile(r'^Environment="OLLAMA_HOST=([^"\\]*)"$', re.MULTILINE)
 _SYSTEMD = (UNIT_FILE, f"{DROP_IN_DIR}/")
@@ -74,7 +75,7 @@ def _changes(context: Context, record: Record) -> list[Change]:
     service = service_of(context)
     files = _files(record)
     release = [_release(context, record)] if record.differs("current") or record.differs("binary") else []
-    packages = _packages(context, record)
+    packages = packages_back(context, record.packages, record.before.packages, record.now.packages)
     stops = record.now.has_unit and not record.before.has_unit
     if stops and service and service.is_running:
         require_restart(context, f"{UNIT} was not there before {record.run} and would be stopped")
@@ -126,41 +127,6 @@ def _release(context: Context, record: Record) -> Change:
         BACKUPS=BACKUPS,
     )
     return Change(resource="ollama", summary=f"{what} (it is {record.now.current or 'none of ours'})", steps=(step,))
-
-
-def _packages(context: Context, record: Record) -> list[Change]:
-    packages = record.packages
-    if not packages:
-        return []
-    if (manager := known(context.snapshot.packages, "which packages are installed").manager) not in ("apt", "dpkg"):
-        raise Halt(
-            "unsupported",
-            f"the driver's packages cannot be put back by {manager} here: declare the version that was there "
-            "(driver.branch, an exact version) and apply",
-        )
-    before, now = record.before.packages, record.now.packages
-    moved = {name: version for name, version in packages.items() if now.get(name, ("", False))[0] != version}
-    install = " ".join(f"{name}={version}" if version else f"{name}-" for name, version in moved.items())
-    held = {name for name, (_, is_held) in before.items() if is_held}
-    step = shell.run(
-        "put the driver's packages back",
-        "apt",
-        "undo-packages",
-        seconds=3600,
-        PACKAGES=install,
-        HOLD=" ".join(sorted(held & packages.keys())),
-        UNHOLD=" ".join(sorted(name for name in packages if name in now and now[name][1] and name not in held)),
-    )
-    back = [f"{name} {version}" for name, version in moved.items() if version]
-    gone = [name for name, version in moved.items() if not version]
-    words = [*([f"{', '.join(back)} back"] if back else []), *([f"{', '.join(gone)} removed"] if gone else [])]
-    summary = f"driver packages: {'; '.join(words) or 'holds as they were'}"
-    if not back or not driver_works(context):
-        return [Change(resource="driver", summary=summary, steps=(step,))]
-    # The loaded module would no longer match the libraries.
-    require_reboot(context, "putting the driver's packages back needs a reboot")
-    steps: tuple[Step, ...] = (*drained(context), step, Reboot())
-    return [Change(resource="driver", summary=summary, steps=steps, interrupts=Interrupts.REBOOT)]
 
 
 def _stop(context: Context) -> Change:

@@ -57,14 +57,18 @@ def text_of(name: str) -> str:
         bench = Bench(Path(place), case)
         parts = [_head(case)]
         parts += [bench.record(change) for change in first.changes if change.resource in SHOWN]
-        # The key itself is not at hand here: in the second look one of ours stands for it.
-        known = _declared(case, key=True)
-        files = {step.path: step.content for change in _plan(case, known, _snapshot(case)).of("repository").changes
-                 for step in change.steps if isinstance(step, Put)}  # fmt: skip
-        second = _plan(case, known, _snapshot(case, files))
+        second = _plan(case, *second_look(case))
         parts += [bench.record(change) for change in second.of("driver").changes]
         assert not second.of("repository").changes, second.of("repository")
     return "\n".join(parts)
+
+
+def second_look(case: Case) -> tuple[HostSpec, HostSnapshot]:
+    """The blank host once the repository is there. The key itself is not at hand here: one of ours stands for it."""
+    known = _declared(case, key=True)
+    files = {step.path: step.content for change in _plan(case, known, _snapshot(case)).of("repository").changes
+             for step in change.steps if isinstance(step, Put)}  # fmt: skip
+    return known, _snapshot(case, files)
 
 
 def _declared(case: Case, *, key: bool = False) -> HostSpec:

@@ -12,6 +12,7 @@ from ongpu.plan.distributions.base import (
     Install,
     OwnFile,
     PackageSet,
+    Restore,
     Source,
     Wanted,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "Install",
     "OwnFile",
     "PackageSet",
+    "Restore",
     "Source",
     "Wanted",
     "distribution_of",

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ongpu.host.paths import APT_KEYRING, APT_PIN, APT_SOURCE
 from ongpu.host.system import System
 from ongpu.plan import shell
 from ongpu.plan.distributions import debian, keys, nvidia
-from ongpu.plan.distributions.base import DefaultRepository, Install, OwnFile, PackageSet, Wanted, packages_with
+from ongpu.plan.distributions.base import (
+    DefaultRepository,
+    Install,
+    OwnFile,
+    PackageSet,
+    Restore,
+    Wanted,
+    packages_with,
+)
 from ongpu.plan.render import render
 from ongpu.plan.types import Run
 
@@ -118,6 +126,19 @@ class Apt:
     def hold(self, names: Sequence[str]) -> Run:
         return Run(command=f"apt-mark hold {' '.join(names)} >/dev/null", what=f"hold {', '.join(names)}", seconds=120)
 
+    def restore(self, packages: Restore, what: str) -> Run | None:
+        return shell.run(
+            what,
+            "apt",
+            "undo-packages",
+            seconds=3600,
+            PACKAGES=" ".join(
+                part for part in (_equal(packages.exact), *(f"{name}-" for name in packages.remove)) if part
+            ),
+            HOLD=" ".join(packages.hold),
+            UNHOLD=" ".join(packages.unhold),
+        )
+
 
 APT = Apt()
 
@@ -136,5 +157,5 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[-2:]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
 
 
-def _equal(versions: dict[str, str]) -> str:
+def _equal(versions: Mapping[str, str]) -> str:
     return " ".join(f"{name}={version}" for name, version in versions.items())

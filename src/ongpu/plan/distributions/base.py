@@ -77,6 +77,17 @@ class Install:
     uninstaller: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """Packages as they were before a run that is taken back: `exact` in these versions, `remove` gone, and the holds
+    of those that the run changed."""
+
+    exact: Mapping[str, str]
+    remove: Sequence[str]
+    hold: Sequence[str]
+    unhold: Sequence[str]
+
+
 def packages_with(commands: Sequence[str], named: Mapping[str, str]) -> tuple[str, ...]:
     """Packages that hold these commands; `named`: those whose package has another name. curl is of no use without the
     certificates of the authorities."""
@@ -131,3 +142,6 @@ class Distribution(Protocol):
         manager would refuse: before anything is stopped for them. None = it cannot be asked for by itself."""
 
     def hold(self, names: Sequence[str]) -> Run: ...
+
+    def restore(self, packages: Restore, what: str) -> Run | None:
+        """`what`: in words. None = by `install`, as any other version."""

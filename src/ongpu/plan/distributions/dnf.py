@@ -13,7 +13,15 @@ from ongpu.host.system import System
 from ongpu.plan import shell
 from ongpu.plan.choice.branches import major
 from ongpu.plan.distributions import keys, nvidia, redhat
-from ongpu.plan.distributions.base import DefaultRepository, Install, OwnFile, PackageSet, Wanted, packages_with
+from ongpu.plan.distributions.base import (
+    DefaultRepository,
+    Install,
+    OwnFile,
+    PackageSet,
+    Restore,
+    Wanted,
+    packages_with,
+)
 from ongpu.plan.render import render
 from ongpu.plan.types import Run
 
@@ -103,6 +111,20 @@ class Dnf:
 
     def hold(self, names: Sequence[str]) -> Run:
         return shell.run(f"hold {', '.join(names)}", "dnf", "dnf-lock", "dnf-hold", NAMES=" ".join(names))
+
+    def restore(self, packages: Restore, what: str) -> Run | None:
+        if packages.exact:
+            return None
+        return shell.run(
+            what,
+            "dnf",
+            "dnf-lock",
+            "dnf-restore",
+            seconds=3600,
+            REMOVE=" ".join(packages.remove),
+            HOLD=" ".join(packages.hold),
+            UNHOLD=" ".join(packages.unhold),
+        )
 
 
 DNF = Dnf()

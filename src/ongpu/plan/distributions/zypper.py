@@ -8,7 +8,15 @@ from ongpu.host.paths import HEADER, OFFERS, RPM_KEY, ZYPP_SOURCE
 from ongpu.host.system import System
 from ongpu.plan import shell
 from ongpu.plan.distributions import keys, nvidia, suse
-from ongpu.plan.distributions.base import DefaultRepository, Install, OwnFile, PackageSet, Wanted, packages_with
+from ongpu.plan.distributions.base import (
+    DefaultRepository,
+    Install,
+    OwnFile,
+    PackageSet,
+    Restore,
+    Wanted,
+    packages_with,
+)
 from ongpu.plan.render import render
 from ongpu.plan.types import Run
 
@@ -93,6 +101,19 @@ class Zypper:
             command=f"zypper --non-interactive --quiet addlock {' '.join(names)}",
             what=f"hold {', '.join(names)}",
             seconds=120,
+        )
+
+    def restore(self, packages: Restore, what: str) -> Run | None:
+        if packages.exact:
+            return None
+        return shell.run(
+            what,
+            "zypper",
+            "zypper-restore",
+            seconds=3600,
+            REMOVE=" ".join(packages.remove),
+            HOLD=" ".join(packages.hold),
+            UNHOLD=" ".join(packages.unhold),
         )
 
 
