@@ -87,7 +87,7 @@ def _host(name: str, there: str, flavour: Choice) -> tuple[HostSpec, HostSnapsho
     return declared.model_copy(update={"driver": declared.driver.model_copy(update={"reboot": "window"})}), host
 
 
-@pytest.mark.parametrize(("name", "there", "flavour"), transitions())
+@pytest.mark.parametrize(("name", "there", "flavour"), list(transitions()))
 def test_no_driver_goes_without_a_word_and_a_way_back(name: str, there: str, flavour: Choice) -> None:
     case = PLANS[name]
     declared, host = _host(name, there, flavour)
