@@ -38,10 +38,11 @@ def declare(server: Host, controller: Callable[..., Controller]) -> Iterator[Dec
 
 
 @pytest.fixture
-def on(declare: Declare) -> Controller:
-    """lab3 with one small model, proven."""
+def on(declare: Declare, server: Host) -> Controller:
+    """lab3 with Ollama and a small model in its store; set up once, and as the test before has left it."""
     made = declare({SMALL: {"context": 8192}})
-    assert made.ongpu("apply", "-y").returncode == 0
+    if f'"{SMALL}"' not in server.run(f"curl -s {API}/api/tags").stdout:
+        assert made.ongpu("apply", "-y").returncode == 0
     return made
 
 
@@ -85,6 +86,11 @@ def test_the_ways_in_which_a_model_cannot_be_had(on: Controller, declare: Declar
     assert store(server) == before, "nothing half-pulled is counted as present"
 
 
+def digest_of(server: Host) -> str:
+    models = json.loads(server.out(f"curl -sf {API}/api/tags"))["models"]
+    return str(next(model["digest"] for model in models if model["name"] == SMALL))
+
+
 CONFIG = {"mediaType": "application/vnd.docker.container.image.v1+json", "digest": "sha256:" + "9" * 64, "size": 500}
 NO_GGUF = {
     "cloudy": ("license", "cloudy is a cloud model: it runs at its provider, never on this host's GPU"),
@@ -122,19 +128,21 @@ def test_a_disk_that_is_too_small(on: Controller, declare: Declare, server: Host
 
 
 def test_a_tag_that_was_moved_is_drift(on: Controller, declare: Declare, server: Host) -> None:
-    (model,) = json.loads(server.out(f"curl -sf {API}/api/tags"))["models"]
-    pinned = declare({SMALL: {"context": 8192, "digest": f"sha256:{model['digest']}"}})
+    assert on.ongpu("apply", "-y").returncode == 0
+    digest = digest_of(server)
+    pinned = declare({SMALL: {"context": 8192, "digest": f"sha256:{digest}"}})
     assert pinned.ongpu("drift").returncode == 0
     server.out(f'curl -sf -d \'{{"model": "{SMALL}", "from": "{SMALL}", "system": "Hi"}}\' {API}/api/create')
     (change,) = pinned.report("drift", expect=2)["lab3"]["changes"]
     assert change["summary"].startswith(f"pull {SMALL} (it is sha256:")
-    assert change["summary"].endswith(f", declared sha256:{model['digest'][:12]})")
+    assert change["summary"].endswith(f", declared sha256:{digest[:12]})")
     assert pinned.ongpu("apply", "-y").returncode == 0
-    assert json.loads(server.out(f"curl -sf {API}/api/tags"))["models"][0]["digest"] == model["digest"]
+    assert digest_of(server) == digest
 
 
 def test_fit_of_a_host_agrees_with_what_its_runner_takes(on: Controller, server: Host) -> None:
     """The stand-in sizes its loads by code of its own."""
+    assert on.ongpu("apply", "-y").returncode == 0
     done = on.ongpu("fit", SMALL, "qwen3:8b", "--host", "lab3", "--format", "json")
     assert done.returncode == 0, done.stderr
     small, other = json.loads(done.stdout)["models"]
