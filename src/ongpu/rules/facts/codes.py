@@ -106,7 +106,7 @@ _NVML_WORDS: dict[int, Pattern] = {
         "nvml error: insufficient permissions",
         "(?:NVML_|NVML: )ERROR_NO_PERMISSION",
     ),
-    6: words("^No devices were found"),
+    6: words("^No devices were found", r"\bnvidia-smi\b[^\n.]{0,40}\bNo devices were found"),
     8: words("Insufficient External Power"),
     9: words(
         "couldn't communicate with the NVIDIA driver",
