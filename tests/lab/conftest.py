@@ -25,9 +25,14 @@ from tests.lab.machines import Host
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """`ONGPU_LAB_SHARE=N`: of the many rounds of staged causes every Nth, other ones each day."""
+    """`ONGPU_LAB_SHARE=N`: of the many rounds of staged causes, and of the driver's lives that are killed, every Nth,
+    other ones each day."""
     share = int(os.environ.get("ONGPU_LAB_SHARE", "1"))
-    rounds = [item for item in items if item.path.name == "test_fix.py" and hasattr(item, "callspec")]
+    rounds = [
+        item
+        for item in items
+        if (item.path.name == "test_fix.py" and hasattr(item, "callspec")) or item.path.name == "test_killed_between.py"
+    ]
     left = [item for number, item in enumerate(rounds) if (number + date.today().toordinal()) % share]
     if left:
         config.hook.pytest_deselected(items=left)
