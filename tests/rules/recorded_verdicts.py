@@ -74,6 +74,14 @@ RECORDED: dict[str, Expected] = {
     # Things that go wrong beside the GPU.
     "err/01-missing-llama-server": named("install-incomplete"),
     "err/02-port-in-use": named("server-does-not-start"),
+    "err/03-bad-host-0": named("server-does-not-start"),  # foo:bar
+    "err/03-bad-host-1": named("env-var-invalid"),  # port 99999: the default port is taken
+    "err/03-bad-host-2": named("server-does-not-start"),  # 999.1.1.1
+    "err/03-bad-host-3": named("server-does-not-start"),  # an address of another machine
+    "err/03-bad-host-4": named("server-does-not-start"),  # a name that nobody knows
+    "err/03-bad-host-5": named("install-incomplete"),  # tcp:// is understood; this machine has no lib/ollama
+    "err/03-bad-host-6": named("env-var-invalid"),  # port 1143x
+    "err/03-bad-host-7": named("install-incomplete"),  # unix:// is taken for the default address, without a word
     "err/10-models-dir-unreadable": named("server-does-not-start"),
     "err/11-models-dir-cannot-create": named("server-does-not-start"),
     "err/12-models-dir-is-file": named("server-does-not-start"),
@@ -119,4 +127,8 @@ RECORDED: dict[str, Expected] = {
     "2-strict/07-moe-overflow-strict": named("moe-overflow", "hidden-cpu-work"),
     "2-strict/08-cpu-moe-strict": named("llama-arg-override"),
     "2-strict/09-env-ngl-3-strict": named("llama-arg-override"),
+    # Timed answers; the first two without a GPU.
+    "8-timed/01-cpu-moe": UNKNOWN,
+    "8-timed/02-cpu-tiny": UNKNOWN,
+    "8-timed/03-vulkan-moe": OK,
 }
