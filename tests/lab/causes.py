@@ -69,12 +69,13 @@ BY_HAND = {
     "gpu-absent": Hand("seat"),
     "driver-regression": Hand("branch"),
     "gpu-discovery-timeout": Hand("nvidia-persistenced"),
+    "container-without-gpu": Hand("--gpus=all"),
 }
 # Any two or three of these can be seen on one host at the same time.
 TOGETHER = """
 thermal-throttle power-cap-active pcie-link-degraded ecc-error vgpu-unlicensed xid-error external-power-missing
-llama-arg-override slurm-rocr-visible-devices unified-memory-spill fit-target-too-large gpu-overhead-without-effect
-env-var-invalid nvswitch-error cuda-visible-devices-hides-gpu gpu-needs-reset selinux-denies-device
+llama-arg-override slurm-rocr-visible-devices unified-memory-spill gpu-overhead-without-effect env-var-invalid
+nvswitch-error cuda-visible-devices-hides-gpu gpu-needs-reset selinux-denies-device
 """
 ALONE = "driver-library-mismatch"  # packages are exchanged: slow, and on one host
 CAUSES = (*REPAIRED.split(), *TYPED, *BY_HAND, ALONE)

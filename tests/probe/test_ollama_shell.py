@@ -204,7 +204,8 @@ class TestFiles:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_the_installation(shell: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize("gpu", [True, False])
+def test_the_installation(shell: tuple[str, ...], gpu: bool, tmp_path: Path) -> None:
     """Two installs and our release, in a tree of our own."""
     tools = tmp_path / "tools"
     root = tmp_path / "root"
@@ -227,6 +228,9 @@ def test_the_installation(shell: tuple[str, ...], tmp_path: Path) -> None:
     tool(tools, "id", "echo llm video render")
     process(tmp_path / "proc", 60, 1, ["/usr/bin/ollama", "serve"])
     (tmp_path / "proc/60/cgroup").write_text("0::/system.slice/docker-4f3c.scope\n")
+    (tmp_path / "proc/60/root/dev").mkdir(parents=True)
+    if gpu:
+        (tmp_path / "proc/60/root/dev/nvidia0").touch()
     script = build((ollama.SECTION,))
     for place in ("/usr/", "/opt/", "/snap/", "/var/"):
         head, mark, body = script.partition("sec_ollama()")
@@ -251,6 +255,7 @@ def test_the_installation(shell: tuple[str, ...], tmp_path: Path) -> None:
     assert (install.account.value.name, install.account.value.uid) == ("llm", 990)
     assert install.account.value.groups == ("llm", "video", "render")
     assert "docker" in install.packaging
+    assert install.container_has_gpu == Known(gpu, "/proc/PID/root/dev")
 
 
 def curl(tools: Path, **answers: str) -> None:

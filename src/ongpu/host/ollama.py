@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from ongpu.host.reading import Reading
+from ongpu.host.reading import NOT_LOOKED, Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,8 @@ class Account:
 class OllamaInstall:
     """`release` is the version that our `current` link points at (see `ongpu.host.paths`); `kept` = the
     version directories that are there; `previous` is what `current` pointed at before, empty where that is not known;
-    `packaging` is `snap`, `docker`, `deb`, ... where one was found."""
+    `packaging` is `snap`, `docker`, `deb`, ... where one was found; `container_has_gpu`: does a container in which
+    Ollama runs have device nodes of a GPU?"""
 
     binaries: tuple[OllamaBinary, ...]
     trees: tuple[LibraryTree, ...]
@@ -50,6 +51,7 @@ class OllamaInstall:
     account: Reading[Account]
     packaging: tuple[str, ...]
     previous: str = ""
+    container_has_gpu: Reading[bool] = NOT_LOOKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

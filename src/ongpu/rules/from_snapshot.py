@@ -213,6 +213,12 @@ def _ollama(install: OllamaInstall) -> Lines:
             yield "package", f"{tree.path}: lib/ollama is empty"
     for packaging in install.packaging:
         yield "package", f"ollama is installed as {packaging}"
+    match install.container_has_gpu:
+        case Known(value=False):
+            kinds = ", ".join(install.packaging)
+            yield "container", f"ollama runs in a container ({kinds}) that has no GPU device"
+        case Known() | Absent() | Unreadable():
+            pass
 
 
 def _service(service: Service) -> Lines:

@@ -6,7 +6,7 @@ import re
 
 from ongpu.host.ollama import Account, LibraryTree, OllamaBinary, OllamaInstall
 from ongpu.host.paths import ACCOUNT, BINARY, CURRENT, PREVIOUS, RELEASES, UNIT
-from ongpu.host.reading import Absent, Known, Reading, Unreadable
+from ongpu.host.reading import NOT_LOOKED, Absent, Known, Reading, Unreadable
 from ongpu.probe.output import Output, Part
 from ongpu.probe.section import Section
 
@@ -42,7 +42,14 @@ packaging() {{
   done
   if have rpm && ! have dpkg && rpm -q ollama >/dev/null 2>&1; then echo rpm; fi
   for comm in $(grep -lsx ollama /proc/[0-9]*/comm); do
-    grep -hsE 'docker|kubepods|containerd|libpod|lxc|snap\.' "${{comm%/comm}}/cgroup" | sed 's/^/cgroup /' | head -n 1
+    it=${{comm%/comm}}
+    group=$(grep -hsE 'docker|kubepods|containerd|libpod|lxc|snap\.' "$it/cgroup" | head -n 1)
+    [ -n "$group" ] || continue
+    printf 'cgroup %s\n' "$group"
+    [ -d "$it/root/dev" ] || continue
+    set -- "$it"/root/dev/nvidia[0-9]* "$it"/root/dev/dxg "$it"/root/dev/nvmap
+    for node; do [ ! -e "$node" ] || {{ echo "gpu yes"; continue 2; }}; done
+    echo "gpu no"
   done
   return 0
 }}
@@ -106,6 +113,7 @@ def parse(output: Output) -> Known[OllamaInstall] | Absent | Unreadable:
             account=account,
             packaging=packaging,
             previous=_version_linked(output["previous"]),
+            container_has_gpu=_container_has_gpu(output["packaging"]),
         ),
         "file system",
     )
@@ -162,12 +170,18 @@ def _account(output: Output) -> Reading[Account]:
     )
 
 
+def _container_has_gpu(part: Part) -> Reading[bool]:
+    """Of the containers whose /dev could be looked at (as root): does one have a GPU's node?"""
+    seen = [line == "gpu yes" for line in part.lines if line in ("gpu yes", "gpu no")]
+    return Known(any(seen), "/proc/PID/root/dev") if seen else NOT_LOOKED
+
+
 def _packaging(part: Part) -> tuple[str, ...]:
     kinds: list[str] = []
     for line in part.lines:
         if line.startswith("cgroup "):
             kinds += [kind for mark, kind in _CONTAINER if mark in line][:1]
-        else:
+        elif not line.startswith("gpu "):
             kinds.append(line)
     return tuple(dict.fromkeys(kinds))
 

@@ -3,7 +3,8 @@
 What it means: Ollama runs in a container, and its start does not ask for a GPU.
 Why it matters: The host's GPU is invisible inside; models run on the CPU.
 How it comes about: docker run without --gpus, or a compose file without a device reservation.
-Fix: Start the container with --gpus=all, or add deploy.resources.reservations.devices (driver nvidia, capabilities
+Fix: Remove the container and start it again with --gpus=all (podman: --device nvidia.com/gpu=all; its models stay in
+  their volume), or add deploy.resources.reservations.devices (driver nvidia, capabilities
   [gpu]) to the compose file, and create it anew.
 Fix safety: restart.
 References: Ollama docs/docker.mdx; Docker compose GPU support.
@@ -19,6 +20,7 @@ _START = words(
     r"\b(?:docker|podman|nerdctl) (?:container )?(?:run|create)\b[^\n]{0,400}ollama[^\n]{0,60}", r"^\s*image: \S*ollama"
 )
 _NONE_GIVEN = words(r"DeviceRequests[^\n]{0,60}(?:\[\]|null|<no value>)", r"DeviceRequests[^\n]{0,20}\s+(?:\[\]|null)$")
+_NO_DEVICE = words(r"runs in a container [^\n]{0,60} that has no GPU device")  # a snapshot's own words
 _TOLD = words(
     r"\b(?:without|no|missing|forgot\w*|lack\w*|omit\w*|left out|nothing about|never (?:passed|asked for))\b[^\n.]{0,30}(?:--gpus?\b|\bGPU (?:flag|option|request|reservation|devices?)|runtimeClass(?:Name)?\b|device plugin|\bGPUs\b)",
     r"(?:add(?:ed|ing)?|needed|with) --gpus?\b[^\n.]{0,60}\b(?:works?|fix|solv|help|cure|uses?)\w*",
@@ -35,6 +37,8 @@ _ASKED = words(
 
 
 def check(seen: Evidence) -> Hit | None:
+    if line := seen.find(_NO_DEVICE):
+        return proven("Ollama runs in a container that was given no GPU", line)
     nothing = placement.no_gpu(seen) or codes.cuda_codes(seen).get(100)
     start = seen.find(_START)
     if (line := seen.find(_NONE_GIVEN)) and nothing:
@@ -64,6 +68,7 @@ RULE = Rule(
     needs=("container",),
     explains=("driver-not-running",),
     fires=(
+        "ollama runs in a container (docker) that has no GPU device",
         "docker run -d -v ollama:/root/.ollama -p 11434:11434 --name ollama ollama/ollama",
         'services:\n  ollama:\n    image: ollama/ollama:latest\n    ports:\n      - "11434:11434"',
     ),
