@@ -30,6 +30,9 @@ def page(entry: Entry) -> str:
         parts += [f"## {heading}", _filled(text)]
         if heading == "Fix" and rule.commands:
             parts.append(_block(rule.commands, "sh"))
+            if rule.fills:
+                words = ", ".join(fill.word for fill in rule.fills)
+                parts.append(_filled(f"`ongpu diagnose` and `ongpu fix` fill in {words} where the evidence tells."))
     parts += ["## How it shows itself", "Each of these is enough to name it:"]
     parts += [_block([example]) for example in rule.fires]
     if rule.explains:

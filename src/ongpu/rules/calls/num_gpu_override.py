@@ -31,11 +31,11 @@ def check(seen: Evidence) -> Hit | None:
     if count == 0:
         return proven("num_gpu is 0: no layer goes to the GPU", line, symptom)
     if whole and count < whole:
-        return proven(f"num_gpu is {count}: of {whole} layers only so many go to the GPU", line, symptom)
+        return proven(f"num_gpu is {count}: only {count} of {whole} layers may go to the GPU", line, symptom)
     if not whole and symptom and count < _ALL:
-        return likely(f"num_gpu is {count}: only so many layers go to the GPU", line, symptom)
+        return likely(f"num_gpu is {count}: no more layers than that may go to the GPU", line, symptom)
     if not whole and count <= _FEW and line.kind in ("prose", "text", "call"):
-        return likely(f"num_gpu is {count}: only so many layers go to the GPU", line)
+        return likely(f"num_gpu is {count}: no more layers than that may go to the GPU", line)
     return None
 
 
