@@ -104,3 +104,26 @@ def test_a_service_that_lost_its_gpus_meanwhile_has_to_be_restarted() -> None:
     assert causes(host)[0] == "service-older-than-driver"
     host.started = host.clock + timedelta(minutes=1)
     assert "service-older-than-driver" not in causes(host)
+
+
+DENIED = 'audit: avc:  denied  { read write } for  pid=812 comm="ollama" path="/dev/nvidiactl" tclass=chr_file'
+CUDA = 'time=T level=INFO source=types.go:32 msg="inference compute" id=GPU-1 library=CUDA compute=8.9'
+
+
+@pytest.mark.parametrize(
+    ("denied", "found", "named"),
+    [(-60, CUDA, []), (60, CUDA, ["selinux-denies-device"]), (-60, CPU, ["selinux-denies-device"])],
+)
+def test_what_was_denied_before_a_service_that_found_its_gpu_is_over(denied: int, found: str, named: list[str]) -> None:
+    host = configured_host(declared=spec(models={}))
+    snapshot = host.snapshot()
+    assert isinstance(snapshot.service, Known)
+    service = replace(snapshot.service.value, started_at=Known(AT, "systemctl"))
+    snapshot = replace(
+        snapshot,
+        service=Known(service, ""),
+        kernel_log=Known(log((denied, DENIED)), ""),
+        journal=Known(Journal(lines=(found,), truncated=False, suppressed=0), ""),
+    )
+    causes = [finding.cause for finding in diagnose(evidence_from(snapshot)).findings]
+    assert [cause for cause in causes if cause == "selinux-denies-device"] == named

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ongpu.host.gpu import KernelModule, LoadedModule, Nvml, PciGpu
+from ongpu.host.gpu import DiskModule, KernelModule, LoadedModule, Nvml, PciGpu
 from ongpu.host.ollama import Api, Journal, LoadedModel
 from ongpu.host.reading import Absent, Known, Unreadable
 from ongpu.host.snapshot import HostSnapshot
@@ -135,3 +135,13 @@ def test_rows_of_memory_that_wait_for_replacement_or_have_none(rows: list[int], 
     """Correctable, uncorrectable, pending, failure: rows that were replaced are no fault."""
     found = of(nvml=Known(nvml_read.read(Pynvml(DeviceGetRemappedRows=rows)), "NVML"))
     assert {"row-remap-failed", "ecc-error"} & set(causes(found)) == expected
+
+
+def test_a_module_that_the_next_restart_loads_instead_is_told() -> None:
+    coming = DiskModule(name="nvidia", version="580.126.09", flavour="open", path="/lib/modules/nvidia.ko")
+    now = module("580.95.05", uvm=True)
+    assert causes(of(module=replace(now, value=replace(now.value, on_disk=Known(coming, "modinfo"))))) == [
+        "driver-upgrade-pending"
+    ]
+    same = replace(coming, version="580.95.05")
+    assert causes(of(module=replace(now, value=replace(now.value, on_disk=Known(same, "modinfo"))))) == []

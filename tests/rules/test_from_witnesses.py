@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from ongpu.host.gpu import Gpu, GpuInfo, GpuMemory, GpuPerformance, GpuProcess, Nvml, PciGpu
-from ongpu.host.ollama import Api, LoadedModel, Process, Runner, Service
+from ongpu.host.gpu import Gpu, GpuInfo, GpuMemory, GpuPerformance, GpuProcess, GpuSettings, Nvml, PciGpu
+from ongpu.host.ollama import Api, LoadedModel, OllamaInstall, Process, Runner, Service
 from ongpu.host.reading import Absent, Known, Reading, Unreadable
 from tests.rules.test_from_snapshot import causes, of
 
@@ -123,3 +123,37 @@ def test_a_model_that_is_not_fully_on_the_gpu_is_no_contradiction() -> None:
     half = replace(MODEL, size_vram_bytes=0)
     found = of(service=service(), api=api(half), nvml=nvml(1, Known((), "smi")))
     assert "witnesses-contradict" not in causes(found)
+
+
+def with_settings(**settings: Reading[object]) -> Known[Nvml]:
+    found = nvml(1)
+    one = gpu(0)
+    limited = replace(one.performance, power_limit_watts=Known(150.0, "q"))
+    return replace(
+        found,
+        value=replace(
+            found.value,
+            gpus=Known((replace(one, performance=limited, settings=GpuSettings(**settings)),), "q"),  # type: ignore[arg-type]
+        ),
+    )
+
+
+def test_a_mode_that_changes_with_the_next_reset_is_told() -> None:
+    told = of(nvml=with_settings(ecc=Known(True, "q"), ecc_pending=Known(False, "q")))
+    assert causes(told) == ["mode-change-pending"]
+    assert causes(of(nvml=with_settings(ecc=Known(True, "q"), ecc_pending=Known(True, "q")))) == []
+    assert causes(of(nvml=with_settings(ecc=Known(True, "q"), ecc_pending=NOT))) == []
+
+
+def test_a_lowered_power_limit_alone_is_no_finding() -> None:
+    assert causes(of(nvml=with_settings(power_default_watts=Known(300.0, "q")))) == []
+
+
+def test_a_container_without_a_gpu_is_named() -> None:
+    install = OllamaInstall(
+        binaries=(), trees=(), release=NOT, kept=(), account=NOT, packaging=("docker",),
+        container_has_gpu=Known(False, "/proc"),
+    )  # fmt: skip
+    assert causes(of(ollama=Known(install, "q"))) == ["container-without-gpu"]
+    for other in (Known(True, "/proc"), NOT):
+        assert causes(of(ollama=Known(replace(install, container_has_gpu=other), "q"))) == []

@@ -3,7 +3,7 @@
 What it means: The model needs a newer Ollama, or its file is of a form that this release's runner does not read.
 Why it matters: The model does not load at all.
 How it comes about: A new architecture on an old release, or a model file that was made for the runner before 0.30.
-Fix: Upgrade Ollama; if it is new already, pull the model again (ollama pull NAME), or take another file of it.
+Fix: Upgrade Ollama; if it is new already, pull the model again (ollama rm MODEL, ollama pull MODEL), or take another file of it.
 Fix safety: restart.
 References: llama.cpp "unknown model architecture"; Ollama llm/llama_server.go; registry answer 412.
 """
