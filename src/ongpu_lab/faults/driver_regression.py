@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ongpu_lab.faults import _service
 from ongpu_lab.faults.base import Target
 
 ENDS_WITH_START = True
@@ -9,6 +10,7 @@ ENDS_WITH_START = True
 
 def apply(target: Target) -> None:
     target.sh("[ -e /run/ongpu-lab/module/bound ] || exit 1\n: >/run/ongpu-lab/module/bound")
+    _service.restart(target)  # the host was restarted for it
 
 
 def clear(target: Target) -> None:
