@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ongpu.host.paths import DNF_SOURCE, HEADER, OFFERS, RPM_KEY
-from ongpu.host.system import System
 from ongpu.plan import shell
 from ongpu.plan.choice.branches import major
-from ongpu.plan.distributions import keys, nvidia, redhat
+from ongpu.plan.distributions import keys, redhat
 from ongpu.plan.distributions.base import (
-    DefaultRepository,
     Install,
     OwnFile,
     PackageSet,
@@ -22,10 +20,10 @@ from ongpu.plan.distributions.base import (
     Wanted,
     packages_with,
 )
+from ongpu.plan.distributions.rpm import ID, Rpm
 from ongpu.plan.render import render
 from ongpu.plan.types import Run
 
-ID = "ongpu-nvidia"
 _PACKAGE_OF = {
     "gpg": "gnupg2",
     "sha256sum": "coreutils",
@@ -34,25 +32,12 @@ _PACKAGE_OF = {
 }
 
 
-class Dnf:
-    keyring = RPM_KEY
+class Dnf(Rpm):
     source_path = DNF_SOURCE
-
-    def default_repository(self, system: System) -> DefaultRepository | None:
-        return nvidia.default_repository(system)
-
-    def archive(self, system: System) -> str:
-        return f"{system.os_name or system.os_id}'s own repositories"
-
-    def archive_branches(self, system: System) -> tuple[str, ...]:
-        return ()
 
     def source(self, url: str, branch: str) -> OwnFile:
         lines = ("skip_if_unavailable=1", f"excludepkgs={','.join(other_branches(branch))}")
         return OwnFile(path=DNF_SOURCE, content=render("nvidia.repo.j2", id=ID, url=url, keyring=RPM_KEY, lines=lines))
-
-    def pin(self, branch: str) -> None:
-        return None
 
     def driver_packages(self, wanted: Wanted) -> PackageSet:
         return redhat.packages(wanted)
@@ -62,9 +47,6 @@ class Dnf:
 
     def install_tools(self, packages: Sequence[str]) -> Run:
         return shell.run(f"install {', '.join(packages)}", "dnf", "dnf-tools", PACKAGES=" ".join(packages))
-
-    def fetch_key(self, url: str, fingerprint: str) -> Run:
-        return keys.fetch(url, fingerprint, RPM_KEY, capitals=True)
 
     def refresh(self, url: str, package: str, branch: str, *, own: bool) -> Run:
         return shell.run(

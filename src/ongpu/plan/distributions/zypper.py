@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ongpu.host.paths import HEADER, OFFERS, RPM_KEY, ZYPP_SOURCE
-from ongpu.host.system import System
 from ongpu.plan import shell
-from ongpu.plan.distributions import keys, nvidia, suse
+from ongpu.plan.distributions import keys, suse
 from ongpu.plan.distributions.base import (
-    DefaultRepository,
     Install,
     OwnFile,
     PackageSet,
@@ -17,32 +15,19 @@ from ongpu.plan.distributions.base import (
     Wanted,
     packages_with,
 )
+from ongpu.plan.distributions.rpm import ID, Rpm
 from ongpu.plan.render import render
 from ongpu.plan.types import Run
 
-ID = "ongpu-nvidia"
 _PACKAGE_OF = {"gpg": "gpg2", "sha256sum": "coreutils", "awk": "gawk", "update-ca-certificates": "ca-certificates"}
 
 
-class Zypper:
-    keyring = RPM_KEY
+class Zypper(Rpm):
     source_path = ZYPP_SOURCE
-
-    def default_repository(self, system: System) -> DefaultRepository | None:
-        return nvidia.default_repository(system)
-
-    def archive(self, system: System) -> str:
-        return f"{system.os_name or system.os_id}'s own repositories"
-
-    def archive_branches(self, system: System) -> tuple[str, ...]:
-        return ()
 
     def source(self, url: str, branch: str) -> OwnFile:
         lines = ("autorefresh=1", "type=rpm-md", "keeppackages=0")
         return OwnFile(path=ZYPP_SOURCE, content=render("nvidia.repo.j2", id=ID, url=url, keyring=RPM_KEY, lines=lines))
-
-    def pin(self, branch: str) -> None:
-        return None
 
     def driver_packages(self, wanted: Wanted) -> PackageSet:
         return suse.packages(wanted)
@@ -52,9 +37,6 @@ class Zypper:
 
     def install_tools(self, packages: Sequence[str]) -> Run:
         return shell.run(f"install {', '.join(packages)}", "zypper", "zypper-tools", PACKAGES=" ".join(packages))
-
-    def fetch_key(self, url: str, fingerprint: str) -> Run:
-        return keys.fetch(url, fingerprint, RPM_KEY, capitals=True)
 
     def refresh(self, url: str, package: str, branch: str, *, own: bool) -> Run:
         return shell.run(
