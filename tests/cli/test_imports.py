@@ -16,9 +16,10 @@ SPEC = {"pydantic", "yaml"}
 _RUN = """
 import json, sys
 from click.testing import CliRunner
+before = set(sys.modules)  # Python 3.14's pdb, which the runner loads, brings asyncio
 from ongpu.cli.main import cli
 result = CliRunner().invoke(cli, json.loads(sys.argv[1]), standalone_mode=True)
-print(json.dumps([result.exit_code, result.output[-500:], sorted({name.split(".")[0] for name in sys.modules})]))
+print(json.dumps([result.exit_code, result.output[-500:], sorted({name.split(".")[0] for name in set(sys.modules) - before})]))
 """
 
 
