@@ -19,7 +19,8 @@ from click.testing import CliRunner
 before = set(sys.modules)  # Python 3.14's pdb, which the runner loads, brings asyncio
 from ongpu.cli.main import cli
 result = CliRunner().invoke(cli, json.loads(sys.argv[1]), standalone_mode=True)
-print(json.dumps([result.exit_code, result.output[-500:], sorted({name.split(".")[0] for name in set(sys.modules) - before})]))
+loaded = sorted({name.split(".")[0] for name in set(sys.modules) - before})
+print(json.dumps([result.exit_code, result.output[-500:], loaded]))
 """
 
 
