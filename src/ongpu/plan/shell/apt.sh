@@ -22,7 +22,7 @@ apt_get() {
 telling() {
   full=$(grep -m 1 -E 'No space left on device|enough free space' "$1") &&
     printf 'disk full: %s\n' "${full#"${full%%[! ]*}"}" ||
-    grep -m 1 -E 'Hash Sum mismatch|BADSIG|NO_PUBKEY|EXPKEYSIG|is not signed' "$1" ||
+    grep -m 1 -E 'Signature verification failed|Hash Sum mismatch|BADSIG|NO_PUBKEY|EXPKEYSIG|is not signed' "$1" ||
     grep -m 1 -E 'Bad return status for module build' "$1" ||
     grep -m 1 -E '^(E|W): .*(Could not connect|Could not resolve|Unable to connect|404  )' "$1" ||
     grep -m 1 -A 1 -E '^dpkg: error processing' "$1" | tr '\n' ' ' | grep . ||
